@@ -1,0 +1,51 @@
+.POSIX:
+
+CC = cc
+CFLAGS = -Os -ffunction-sections -fdata-sections
+LDFLAGS = -Wl,--gc-sections
+WARNINGS = -std=c99 -pedantic -Wall -Wextra -Wshadow
+PREFIX = /usr/local
+DESTDIR =
+
+COMPILE = $(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -c -o $@
+
+# What both programs are made of.
+COMMON = lib/addr.o lib/child.o lib/claim.o lib/copy.o lib/leg.o lib/line.o \
+	lib/log.o lib/loop.o lib/name.o lib/options.o lib/os-generic.o lib/os-linux.o \
+	lib/session.o lib/slab.o lib/sock.o lib/text.o lib/proto/new_line.o
+
+RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o \
+	lib/rendezvous.o lib/service.o lib/sticky.o lib/tally.o \
+	lib/proto/new_relay.o lib/proto/relay_protos.o
+
+CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o \
+	lib/uplink.o lib/proto/new_server.o lib/proto/server_protos.o
+
+all: relayd relay-connect
+
+relayd: $(RELAYD) $(COMMON)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(RELAYD) $(COMMON)
+
+relay-connect: $(CONNECT) $(COMMON)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CONNECT) $(COMMON)
+
+.SUFFIXES: .c .o
+.c.o:
+	$(COMPILE) $<
+
+test: all
+	scripts/check --no-install
+
+check: all
+	scripts/check
+
+install: all
+	mkdir -p $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
+		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/man/man1
+	cp relayd $(DESTDIR)$(PREFIX)/sbin/relayd
+	cp relay-connect $(DESTDIR)$(PREFIX)/bin/relay-connect
+	cp man/relayd.8 $(DESTDIR)$(PREFIX)/share/man/man8/relayd.8
+	cp man/relay-connect.1 $(DESTDIR)$(PREFIX)/share/man/man1/relay-connect.1
+
+clean:
+	rm -f relayd relay-connect *.o lib/*.o lib/proto/*.o

@@ -1,0 +1,225 @@
+/*
+ * addr: socket addresses as text and as structures. See addr.h.
+ */
+#include "addr.h"
+
+#include "text.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+
+int addr_numeric(struct addr *a, const char *host, unsigned port)
+{
+    memset(a, 0, sizeof *a);
+    if (inet_pton(AF_INET, host, &a->u.in4.sin_addr) == 1) {
+        a->u.any.sa_family = AF_INET;
+        a->len = sizeof a->u.in4;
+    } else if (inet_pton(AF_INET6, host, &a->u.in6.sin6_addr) == 1) {
+        a->u.any.sa_family = AF_INET6;
+        a->len = sizeof a->u.in6;
+    } else {
+        errno = EINVAL;
+        return -1;
+    }
+    addr_set_port(a, port);
+    return 0;
+}
+
+int addr_unix(struct addr *a, const char *path)
+{
+    memset(a, 0, sizeof *a);
+    a->u.un.sun_family = AF_UNIX;
+    a->len = sizeof a->u.un;
+    if (!text_copy(a->u.un.sun_path, sizeof a->u.un.sun_path, path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return 0;
+}
+
+long addr_split(const char *text, char *host)
+{
+    const char *colon = strrchr(text, ':');
+    const char *from = text, *to = colon;
+
+    if (colon == NULL || colon == text)
+        return -1;
+    if (*text == '[') {
+        if (colon[-1] != ']')
+            return -1;
+        from++;
+        to--;
+    } else if (memchr(text, ':', (size_t)(colon - text)) != NULL) {
+        return -1;
+    }
+    if (to <= from || to - from >= ADDR_HOST)
+        return -1;
+    memcpy(host, from, (size_t)(to - from));
+    host[to - from] = '\0';
+    return text_number(colon + 1, 65535);
+}
+
+long addr_split_or(const char *text, char *host, unsigned port)
+{
+    const char *last = strrchr(text, ':');
+    size_t len = strlen(text);
+
+    if (last != NULL && text[len - 1] != ']')
+        return addr_split(text, host);
+    if (*text == '[') {
+        text++;
+        len -= 2;
+    }
+    if (len == 0 || len >= ADDR_HOST)
+        return -1;
+    memcpy(host, text, len);
+    host[len] = '\0';
+    return (long)port;
+}
+
+int addr_resolve(struct addr *list, int max, const char *host, unsigned port, const char **error)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found, *at;
+    int count = 0, failed;
+
+    if (addr_numeric(&list[0], host, port) == 0)
+        return 1;
+    failed = getaddrinfo(host, NULL, &hints, &found);
+    if (failed != 0) {
+        *error = gai_strerror(failed);
+        return -1;
+    }
+    for (at = found; at != NULL && count < max; at = at->ai_next) {
+        if (at->ai_addrlen > sizeof list->u)
+            continue;
+        memset(&list[count], 0, sizeof list[count]);
+        memcpy(&list[count].u, at->ai_addr, at->ai_addrlen);
+        list[count].len = at->ai_addrlen;
+        addr_set_port(&list[count++], port);
+    }
+    freeaddrinfo(found);
+    return count;
+}
+
+int addr_peer(struct addr *a, int fd)
+{
+    memset(a, 0, sizeof *a);
+    a->len = sizeof a->u;
+    if (getpeername(fd, &a->u.any, &a->len) != 0)
+        return -1;
+    addr_unmap(a);
+    return 0;
+}
+
+int addr_local(struct addr *a, int fd)
+{
+    memset(a, 0, sizeof *a);
+    a->len = sizeof a->u;
+    if (getsockname(fd, &a->u.any, &a->len) != 0)
+        return -1;
+    addr_unmap(a);
+    return 0;
+}
+
+void addr_unmap(struct addr *a)
+{
+    struct in_addr host;
+    in_port_t port;
+
+    if (a->u.any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->u.in6.sin6_addr))
+        return;
+    memcpy(&host, a->u.in6.sin6_addr.s6_addr + 12, sizeof host);
+    port = a->u.in6.sin6_port;
+    memset(a, 0, sizeof *a);
+    a->len = sizeof a->u.in4;
+    a->u.in4.sin_family = AF_INET;
+    a->u.in4.sin_addr = host;
+    a->u.in4.sin_port = port;
+}
+
+unsigned addr_port(const struct addr *a)
+{
+    switch (a->u.any.sa_family) {
+    case AF_INET:
+        return ntohs(a->u.in4.sin_port);
+    case AF_INET6:
+        return ntohs(a->u.in6.sin6_port);
+    default:
+        return 0;
+    }
+}
+
+void addr_set_port(struct addr *a, unsigned port)
+{
+    if (a->u.any.sa_family == AF_INET)
+        a->u.in4.sin_port = htons((in_port_t)port);
+    else if (a->u.any.sa_family == AF_INET6)
+        a->u.in6.sin6_port = htons((in_port_t)port);
+}
+
+bool addr_same_host(const struct addr *a, const struct addr *b)
+{
+    if (a->u.any.sa_family != b->u.any.sa_family)
+        return false;
+    switch (a->u.any.sa_family) {
+    case AF_INET:
+        return a->u.in4.sin_addr.s_addr == b->u.in4.sin_addr.s_addr;
+    case AF_INET6:
+        return memcmp(&a->u.in6.sin6_addr, &b->u.in6.sin6_addr, sizeof a->u.in6.sin6_addr) == 0 &&
+               a->u.in6.sin6_scope_id == b->u.in6.sin6_scope_id;
+    default:
+        return false;
+    }
+}
+
+bool addr_is_any(const struct addr *a)
+{
+    if (a->u.any.sa_family == AF_INET)
+        return a->u.in4.sin_addr.s_addr == htonl(INADDR_ANY);
+    return a->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
+}
+
+const char *addr_host_text(const struct addr *a, char out[ADDR_TEXT])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    struct text t;
+
+    text_init(&t, out, ADDR_TEXT);
+    switch (a->u.any.sa_family) {
+    case AF_INET:
+        inet_ntop(AF_INET, &a->u.in4.sin_addr, host, sizeof host);
+        text_add(&t, "%s", host);
+        break;
+    case AF_INET6:
+        inet_ntop(AF_INET6, &a->u.in6.sin6_addr, host, sizeof host);
+        text_add(&t, "%s", host);
+        if (a->u.in6.sin6_scope_id != 0)
+            text_add(&t, "%%%u", (unsigned)a->u.in6.sin6_scope_id);
+        break;
+    case AF_UNIX:
+        text_add(&t, "%s", a->u.un.sun_path);
+        break;
+    default:
+        text_add(&t, "-");
+    }
+    return out;
+}
+
+const char *addr_text(const struct addr *a, char out[ADDR_TEXT])
+{
+    char host[ADDR_TEXT];
+    struct text t;
+
+    addr_host_text(a, host);
+    text_init(&t, out, ADDR_TEXT);
+    if (a->u.any.sa_family == AF_INET)
+        text_add(&t, "%s:%u", host, addr_port(a));
+    else if (a->u.any.sa_family == AF_INET6)
+        text_add(&t, "[%s]:%u", host, addr_port(a));
+    else
+        text_add(&t, "%s", host);
+    return out;
+}

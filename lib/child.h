@@ -1,0 +1,44 @@
+/*
+ * child: forked processes, their descriptors, and their ends.
+ *
+ * It knows nothing of what a child does.
+ */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* The owner keeps it in place until ended was called. */
+struct child {
+    pid_t pid;
+    void (*ended)(struct child *c, int status);     /* status is waitpid's */
+    struct child *next;
+};
+
+/*
+ * Sets SIGCHLD up, and opens /dev/null for the children and in place of
+ * standard descriptors that are closed, lest a socket be taken for one. Call
+ * it before any socket is made. -1 with errno.
+ */
+int child_init(void);
+
+/*
+ * fork(). In the child (0) signals are as loop_leave leaves them. In the parent
+ * c is kept until the child's end. -1 with errno.
+ */
+pid_t child_fork(struct child *c);
+
+/* Which of a child's standard descriptors stay as they are; the others become /dev/null. */
+enum { CHILD_STDIN = 1, CHILD_STDOUT = 2, CHILD_STDERR = 4 };
+
+/* In a child: closes every descriptor but the standard ones and these (-1 is skipped). */
+void child_keep(const int *fds, int count, unsigned stdio);
+
+/* Sends all children that live a signal. */
+void child_signal_all(int signo);
+
+/* How many live. */
+int child_count(void);
+
+#endif

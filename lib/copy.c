@@ -1,0 +1,294 @@
+/*
+ * copy: moves bytes between two legs. See copy.h.
+ */
+#include "copy.h"
+
+#include "os.h"
+#include "sock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES 32768
+
+/* How often one direction may move a buffer before the other has its turn. */
+#define ROUNDS 8
+
+/* What a write to a pipe takes without blocking once poll says that it takes any. */
+#ifdef PIPE_BUF
+#define BLOCKING_WRITE_MOST PIPE_BUF
+#else
+#define BLOCKING_WRITE_MOST _POSIX_PIPE_BUF
+#endif
+
+/*
+ * A peer that acknowledges nothing for so long while bytes wait for it is
+ * gone. TCP_USER_TIMEOUT is not used: it also ends a session whose reader is
+ * there and only pauses. Window probes come every 120 s at the rarest.
+ */
+#define SILENT_SECONDS 300
+#define SILENT_CHECK_MS 30000
+
+enum { CLIENT, SERVER, SIDES };
+
+struct side {
+    struct leg *leg;
+    char *buffer;               /* what was read from this side */
+    size_t at, len;             /* of it, not yet written to the other */
+    unsigned long long moved;   /* bytes written to the other */
+    bool ended;                 /* its end of file was read */
+    bool passed;                /* and passed on */
+    bool hung_up;               /* poll says so, and nothing is to be done about it now */
+};
+
+struct copy {
+    struct side side[SIDES];
+    struct pollfd polled[2 * SIDES];    /* each side's reading and writing; a socket's are one */
+    int idle_ms;
+    long long moved_at;
+    bool settled;               /* nothing waits for an acknowledgement */
+};
+
+static char buffers[SIDES][BUFFER_BYTES];
+
+static long long now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool would_block(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+static bool can_read(const struct side *s)
+{
+    return s->len == 0 && !s->ended;
+}
+
+/* Returns 1 if something moved, 0 if not now, -1 with errno. */
+static int fill(struct side *s)
+{
+    ssize_t got = read(s->leg->rfd, s->buffer, BUFFER_BYTES);
+
+    if (got < 0)
+        return would_block() ? 0 : -1;
+    if (got == 0) {
+        s->ended = true;
+        return 1;
+    }
+    s->at = 0;
+    s->len = (size_t)got;
+    return 1;
+}
+
+static int drain(struct side *s, struct side *to)
+{
+    size_t len = s->len;
+    ssize_t put;
+
+    if (!leg_is_socket(to->leg) && len > BLOCKING_WRITE_MOST)
+        len = BLOCKING_WRITE_MOST;
+    put = write(to->leg->wfd, s->buffer + s->at, len);
+    if (put < 0)
+        return would_block() ? 0 : -1;
+    s->at += (size_t)put;
+    s->len -= (size_t)put;
+    s->moved += (unsigned long long)put;
+    return 1;
+}
+
+/* Moves from one side to the other what can be moved now. Returns 0, or -1 with errno. */
+static int pump(struct side *from, struct side *to)
+{
+    bool blocking = !leg_is_socket(from->leg) || !leg_is_socket(to->leg);
+
+    for (int i = 0; i < (blocking ? 1 : ROUNDS); i++) {
+        bool full = false;
+
+        if (can_read(from)) {
+            int got = fill(from);
+
+            if (got <= 0)
+                return got;
+            full = from->len == BUFFER_BYTES;
+        }
+        if (from->len > 0) {
+            int put = drain(from, to);
+
+            if (put < 0 || from->len > 0)
+                return put < 0 ? -1 : 0;
+        }
+        if (from->ended) {
+            if (!from->passed)
+                leg_end_write(to->leg);
+            from->passed = true;
+            return 0;
+        }
+        if (!full)
+            return 0;
+    }
+    return 0;
+}
+
+static void want(struct pollfd *p, int fd, short events)
+{
+    p->fd = fd;
+    p->events = events;
+    p->revents = 0;
+}
+
+/*
+ * A side is looked at even when it is to do nothing, so that its reset shows;
+ * not, though, when it is finished both ways or has hung up, since that would
+ * show for ever.
+ */
+static void want_side(struct pollfd polled[2], struct side *s, const struct side *other)
+{
+    short in = can_read(s) ? POLLIN : 0;
+    short out = other->len > 0 ? POLLOUT : 0;
+    bool finished = s->passed && other->passed;
+
+    if (leg_is_socket(s->leg)) {
+        bool skip = finished || (s->hung_up && in == 0 && out == 0);
+
+        want(&polled[0], skip ? -1 : s->leg->rfd, (short)(in | out));
+        want(&polled[1], -1, 0);
+    } else {
+        want(&polled[0], in != 0 ? s->leg->rfd : -1, in);
+        want(&polled[1], other->passed || (s->hung_up && out == 0) ? -1 : s->leg->wfd, out);
+    }
+}
+
+/* What poll said of the side's reading and of its writing; a socket's is the same. */
+static int react(struct side *s, struct side *other, const struct pollfd polled[2])
+{
+    short in = polled[0].revents;
+    short out = leg_is_socket(s->leg) ? in : polled[1].revents;
+    bool read_it = in != 0 && can_read(s);
+    bool write_it = out != 0 && other->len > 0;
+
+    if (read_it && pump(s, other) != 0)
+        return -1;
+    if (write_it && pump(other, s) != 0)
+        return -1;
+    if (read_it || write_it || (in | out) == 0)
+        return 0;
+    if (((in | out) & (POLLERR | POLLNVAL)) != 0) {
+        errno = leg_is_socket(s->leg) ? sock_error(s->leg->rfd) : EPIPE;
+        if (errno != 0)
+            return -1;
+    }
+    s->hung_up = true;
+    return 0;
+}
+
+/* How long to wait, in milliseconds; -1: until something comes. */
+static int patience(const struct copy *c)
+{
+    int wait = c->settled ? -1 : SILENT_CHECK_MS;
+
+    if (c->idle_ms > 0) {
+        long long left = c->moved_at + c->idle_ms - now_ms();
+
+        if (wait < 0 || left < wait)
+            wait = left > 0 ? (int)left : 0;
+    }
+    return wait;
+}
+
+/* Nothing came for that long. Returns 0 to go on, or -1 with *end set. */
+static int waited(struct copy *c, enum copy_end *end)
+{
+    bool waits = false;
+
+    if (c->idle_ms > 0 && now_ms() - c->moved_at >= c->idle_ms) {
+        *end = COPY_IDLE;
+        return -1;
+    }
+    for (int i = 0; i < SIDES; i++) {
+        bool unacknowledged;
+
+        if (os_peer_silent(c->side[i].leg->rfd, SILENT_SECONDS, &unacknowledged)) {
+            *end = COPY_TIMEOUT;
+            return -1;
+        }
+        waits |= unacknowledged;
+    }
+    c->settled = !waits;
+    return 0;
+}
+
+static enum copy_end end_of_errno(void)
+{
+    switch (errno) {
+    case ECONNRESET:
+    case EPIPE:
+        return COPY_RESET;
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return COPY_TIMEOUT;
+    default:
+        return COPY_ERROR;
+    }
+}
+
+static bool finished(const struct copy *c)
+{
+    return c->side[CLIENT].passed && c->side[SERVER].passed;
+}
+
+static enum copy_end move_all(struct copy *c)
+{
+    enum copy_end end;
+
+    while (!finished(c)) {
+        int ready;
+
+        for (int i = 0; i < SIDES; i++)
+            want_side(&c->polled[2 * i], &c->side[i], &c->side[!i]);
+        ready = poll(c->polled, 2 * SIDES, patience(c));
+        if (ready < 0 && errno != EINTR)
+            return COPY_ERROR;
+        if (ready == 0 && waited(c, &end) != 0)
+            return end;
+        if (ready <= 0)
+            continue;
+        c->settled = false;
+        if (c->idle_ms > 0)
+            c->moved_at = now_ms();
+        for (int i = 0; i < SIDES; i++)
+            if (react(&c->side[i], &c->side[!i], &c->polled[2 * i]) != 0)
+                return end_of_errno();
+    }
+    return COPY_EOF;
+}
+
+void copy_run(struct leg *client, struct leg *server, int idle_ms, struct copy_result *result)
+{
+    struct copy c = {.idle_ms = idle_ms};
+
+    c.side[CLIENT].leg = client;
+    c.side[SERVER].leg = server;
+    for (int i = 0; i < SIDES; i++)
+        c.side[i].buffer = buffers[i];
+    if (idle_ms > 0)
+        c.moved_at = now_ms();
+    result->end = move_all(&c);
+    result->error = errno;
+    result->up = c.side[CLIENT].moved;
+    result->down = c.side[SERVER].moved;
+    for (int i = 0; i < SIDES; i++) {
+        if (result->end == COPY_EOF)
+            leg_close(c.side[i].leg);
+        else
+            leg_reset(c.side[i].leg);
+    }
+}

@@ -1,0 +1,33 @@
+/*
+ * copy: moves bytes between two legs until both ends of file are passed on.
+ *
+ * Each direction has one buffer of fixed size and never reads what it cannot
+ * write. An end of file is passed on once the buffer is empty, while the other
+ * direction goes on. Whatever else ends it is a reset of both legs.
+ */
+#ifndef COPY_H
+#define COPY_H
+
+#include "leg.h"
+
+enum copy_end {
+    COPY_EOF,       /* both directions ended */
+    COPY_RESET,     /* one side reset its connection */
+    COPY_TIMEOUT,   /* one side does not answer any more */
+    COPY_IDLE,      /* nothing moved for the idle timeout */
+    COPY_ERROR      /* anything else */
+};
+
+struct copy_result {
+    enum copy_end end;
+    int error;                      /* of COPY_ERROR: errno */
+    unsigned long long up, down;    /* bytes written, client to server and back */
+};
+
+/*
+ * Runs to the end and closes both legs. idle_ms 0 is no idle timeout. Call it
+ * once in a process: its buffers (64 KiB in all) are the process's.
+ */
+void copy_run(struct leg *client, struct leg *server, int idle_ms, struct copy_result *result);
+
+#endif

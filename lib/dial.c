@@ -1,0 +1,135 @@
+/*
+ * dial: connects to a name and a port. See dial.h.
+ */
+#include "dial.h"
+
+#include "os.h"
+#include "sock.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* More addresses of one name than anybody waits for. */
+#define MOST_ADDRESSES 8
+
+int dial_addr(const struct addr *to, int seconds, char why[DIAL_WHY])
+{
+    int fd = sock_connect_start(to);
+
+    if (fd >= 0 && sock_connect_wait(fd, seconds * 1000) == 0)
+        return fd;
+    text_copy(why, DIAL_WHY, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+int dial_now(const struct dial_host *to, int seconds, char why[DIAL_WHY])
+{
+    struct addr list[MOST_ADDRESSES];
+    const char *error = "the name has no address";
+    int count = addr_resolve(list, MOST_ADDRESSES, to->host, to->port, &error);
+
+    if (count <= 0)
+        text_copy(why, DIAL_WHY, error);
+    for (int i = 0; i < count; i++) {
+        int fd = dial_addr(&list[i], seconds, why);
+
+        if (fd >= 0)
+            return fd;
+    }
+    return -1;
+}
+
+/* The reason goes as the message's bytes, the connection beside them (SCM_RIGHTS). */
+union control {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+};
+
+static void send_result(int to_parent, int fd, char *why)
+{
+    union control control;
+    struct iovec bytes = {.iov_base = why, .iov_len = DIAL_WHY};
+    struct msghdr m = {.msg_iov = &bytes, .msg_iovlen = 1};
+
+    if (fd >= 0) {
+        memset(&control, 0, sizeof control);
+        m.msg_control = &control;
+        m.msg_controllen = sizeof control.space;
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    }
+    sendmsg(to_parent, &m, 0);
+}
+
+static int take_result(int from_child, char why[DIAL_WHY])
+{
+    union control control;
+    struct iovec bytes = {.iov_base = why, .iov_len = DIAL_WHY};
+    struct msghdr m = {.msg_iov = &bytes, .msg_iovlen = 1,
+                       .msg_control = &control, .msg_controllen = sizeof control.space};
+    struct cmsghdr *header;
+    int fd = -1;
+
+    text_copy(why, DIAL_WHY, "the process that was to connect was killed");
+    if (recvmsg(from_child, &m, MSG_DONTWAIT) <= 0)
+        return -1;
+    why[DIAL_WHY - 1] = '\0';
+    header = CMSG_FIRSTHDR(&m);
+    if (header == NULL || header->cmsg_type != SCM_RIGHTS)
+        return -1;
+    memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return fd;
+}
+
+static void child_ended(struct child *c, int status)
+{
+    struct dial *d = (struct dial *)c;
+    char why[DIAL_WHY];
+    int fd = take_result(d->from_child, why);
+
+    (void)status;
+    close(d->from_child);
+    d->done(d->owner, fd, why);
+}
+
+static void run_child(int to_parent, const struct dial_host *hosts, int count, int seconds)
+{
+    char why[DIAL_WHY] = "";
+    int fd = -1;
+
+    child_keep(&to_parent, 1, 0);
+    for (int i = 0; i < count && fd < 0; i++)
+        fd = dial_now(&hosts[i], seconds, why);
+    send_result(to_parent, fd, why);
+    _exit(0);
+}
+
+int dial_start(struct dial *d, const struct dial_host *hosts, int count, int seconds)
+{
+    int ends[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0)
+        return -1;
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    d->child.ended = child_ended;
+    pid = child_fork(&d->child);
+    if (pid == 0)
+        run_child(ends[1], hosts, count, seconds);
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return -1;
+    }
+    d->from_child = ends[0];
+    return 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * dial: connects to a name and a port.
+ *
+ * Names are looked up where waiting harms nobody: in a child. dial_now is for
+ * code that runs in one already; dial_start makes one, which hands the
+ * connection to its parent.
+ */
+#ifndef DIAL_H
+#define DIAL_H
+
+#include "addr.h"
+#include "child.h"
+
+#define DIAL_WHY 96
+
+struct dial_host {
+    char host[ADDR_HOST];
+    unsigned port;
+};
+
+/*
+ * Connects, within so many seconds for each address the name has. Returns a
+ * non-blocking socket, or -1 with the reason in why. Blocks.
+ */
+int dial_now(const struct dial_host *to, int seconds, char why[DIAL_WHY]);
+
+/* The same for one address. */
+int dial_addr(const struct addr *to, int seconds, char why[DIAL_WHY]);
+
+struct dial {
+    struct child child;     /* first */
+    int from_child;
+    /* fd is the connection, the callee's, or -1 and why says the reason. */
+    void (*done)(void *owner, int fd, const char *why);
+    void *owner;
+};
+
+/* Tries the hosts one after the other. Returns -1 with errno if no child can be made. */
+int dial_start(struct dial *d, const struct dial_host *hosts, int count, int seconds);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * leg: one side's connection of a session. See leg.h.
+ */
+#include "leg.h"
+
+#include "sock.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct leg leg_of_socket(int fd)
+{
+    struct leg l = {fd, fd};
+
+    sock_session_options(fd);
+    return l;
+}
+
+struct leg leg_of_files(int rfd, int wfd)
+{
+    struct leg l = {rfd, wfd};
+
+    return l;
+}
+
+bool leg_is_socket(const struct leg *l)
+{
+    return l->rfd == l->wfd;
+}
+
+void leg_end_write(struct leg *l)
+{
+    if (leg_is_socket(l)) {
+        shutdown(l->wfd, SHUT_WR);
+    } else {
+        close(l->wfd);
+        l->wfd = -1;
+    }
+}
+
+void leg_drop(struct leg *l)
+{
+    if (l->rfd >= 0)
+        close(l->rfd);
+    if (l->wfd >= 0 && l->wfd != l->rfd)
+        close(l->wfd);
+    l->rfd = l->wfd = -1;
+}
+
+void leg_close(struct leg *l)
+{
+    if (leg_is_socket(l))
+        sock_close_gently(l->rfd);
+    leg_drop(l);
+}
+
+void leg_reset(struct leg *l)
+{
+    if (leg_is_socket(l))
+        sock_abort_on_close(l->rfd);
+    leg_drop(l);
+}
+
+bool leg_broken(const struct leg *l)
+{
+    return sock_broken(l->rfd);
+}

@@ -1,0 +1,144 @@
+/*
+ * listener: takes connections, and pauses rather than spins. See listener.h.
+ */
+#include "listener.h"
+
+#include "log.h"
+#include "sock.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ACCEPTS_A_ROUND 8
+#define PAUSE_MS 200
+#define PAUSE_LOG_MS 10000
+
+/* Descriptors kept for control and data connections: an eighth, at most this many. */
+#define RESERVE_MOST 64
+
+static struct listener *started;
+static struct timer pause_over;
+static bool pausing, pausing_reserved;
+static long long logged;
+
+static int reserve(void)
+{
+    return loop_limit() / 8 < RESERVE_MOST ? loop_limit() / 8 : RESERVE_MOST;
+}
+
+static bool paused(const struct listener *l)
+{
+    return l->reserved ? pausing_reserved : pausing;
+}
+
+static void want_all(void)
+{
+    for (struct listener *l = started; l != NULL; l = l->next)
+        loop_want(&l->watch, paused(l) ? 0 : LOOP_READ);
+}
+
+static void resume(void *owner)
+{
+    (void)owner;
+    pausing = pausing_reserved = false;
+    want_all();
+}
+
+static void pause_for(const char *reason, bool even_reserved)
+{
+    if (logged == 0 || loop_now() - logged > PAUSE_LOG_MS) {
+        log_event("pause reason=%e", reason);
+        logged = loop_now();
+    }
+    pausing = true;
+    pausing_reserved |= even_reserved;
+    want_all();
+    pause_over.fire = resume;
+    if (!timer_is_set(&pause_over))
+        timer_set(&pause_over, PAUSE_MS);
+}
+
+void listener_pause_all(const char *reason)
+{
+    pause_for(reason, false);
+}
+
+/* What accept() says of one connection only; the next may be well (accept(2), "Error handling"). */
+static bool of_one_connection(int error)
+{
+    switch (error) {
+    case ECONNABORTED:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EPERM:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EOPNOTSUPP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Returns whether to go on with this listener in this round. */
+static bool accept_one(struct listener *l)
+{
+    struct addr from;
+    int fd = sock_accept(l->watch.fd, &from);
+
+    if (fd < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return false;
+        if (!of_one_connection(errno))
+            pause_for(strerror(errno), true);
+        return !paused(l);
+    }
+    if (fd >= loop_limit()) {
+        close(fd);
+        pause_for("descriptors", true);
+        return false;
+    }
+    if (!l->reserved && fd >= loop_limit() - reserve())
+        pause_for("descriptors", false);
+    l->accepted(l->owner, fd, &from);
+    return !paused(l) && l->link != NULL;
+}
+
+static void ready(void *owner, unsigned events)
+{
+    struct listener *l = owner;
+
+    (void)events;
+    for (int i = 0; i < ACCEPTS_A_ROUND; i++)
+        if (!accept_one(l))
+            return;
+}
+
+int listener_start(struct listener *l, int fd)
+{
+    l->watch.fd = fd;
+    l->watch.ready = ready;
+    l->watch.owner = l;
+    if (loop_add(&l->watch, paused(l) ? 0 : LOOP_READ) != 0)
+        return -1;
+    l->next = started;
+    l->link = &started;
+    if (started != NULL)
+        started->link = &l->next;
+    started = l;
+    return 0;
+}
+
+void listener_stop(struct listener *l)
+{
+    if (l->link == NULL)
+        return;
+    loop_remove(&l->watch);
+    *l->link = l->next;
+    if (l->next != NULL)
+        l->next->link = l->link;
+    l->link = NULL;
+}

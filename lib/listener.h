@@ -1,0 +1,32 @@
+/*
+ * listener: takes connections from a listening socket, and pauses rather than
+ * spins when the machine has no room for them.
+ *
+ * Listeners of strangers leave some descriptors in reserve for those who are
+ * expected: what waits stays in the backlog and is taken when there is room.
+ */
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include "addr.h"
+#include "loop.h"
+
+struct listener {
+    struct watch watch;
+    /* The connection is the callee's; from is the other end. */
+    void (*accepted)(void *owner, int fd, const struct addr *from);
+    void *owner;
+    bool reserved;      /* may use the reserve */
+    struct listener *next, **link;
+};
+
+/* Starts to take connections from fd, which stays the caller's. -1 with EMFILE. */
+int listener_start(struct listener *l, int fd);
+
+/* Harmless if it was not started. */
+void listener_stop(struct listener *l);
+
+/* There is no room just now (processes, memory): strangers wait a while in the backlog. */
+void listener_pause_all(const char *reason);
+
+#endif

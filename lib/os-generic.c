@@ -1,0 +1,85 @@
+/*
+ * os-generic: what os.h promises, on any POSIX system.
+ */
+#ifndef __linux__
+
+#include "os.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+int os_accept(int listener, struct sockaddr *from, socklen_t *len)
+{
+    int fd = accept(listener, from, len);
+
+    if (fd < 0)
+        return -1;
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+void os_close_range(int low, int high)
+{
+    for (int fd = low; fd <= high; fd++)
+        close(fd);
+}
+
+int os_random(void *buffer, size_t len)
+{
+    static int source = -1;
+    unsigned char *at = buffer;
+
+    if (source < 0)
+        source = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    if (source < 0)
+        return -1;
+    while (len > 0) {
+        ssize_t got = read(source, at, len);
+
+        if (got <= 0)
+            return -1;
+        at += got;
+        len -= (size_t)got;
+    }
+    return 0;
+}
+
+void os_keepalive(int fd, int idle, int interval, int count)
+{
+    (void)fd, (void)idle, (void)interval, (void)count;
+}
+
+void os_user_timeout(int fd, unsigned milliseconds)
+{
+    (void)fd, (void)milliseconds;
+}
+
+bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged)
+{
+    (void)fd, (void)seconds;
+    *unacknowledged = false;
+    return false;
+}
+
+void os_signal_with_parent(int signo)
+{
+    (void)signo;
+}
+
+char **os_title_init(int argc, char **argv)
+{
+    (void)argc;
+    return argv;
+}
+
+void os_title(const char *title)
+{
+    (void)title;
+}
+
+#else
+typedef int os_generic_is_empty_here;
+#endif

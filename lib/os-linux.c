@@ -1,0 +1,146 @@
+/*
+ * os-linux: what os.h promises, as Linux does it.
+ */
+#ifdef __linux__
+
+#define _GNU_SOURCE
+
+#include "os.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int os_accept(int listener, struct sockaddr *from, socklen_t *len)
+{
+    return accept4(listener, from, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+void os_close_range(int low, int high)
+{
+    if (low > high)
+        return;
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, (unsigned)low, (unsigned)high, 0) == 0)
+        return;
+#endif
+    for (int fd = low; fd <= high; fd++)
+        close(fd);
+}
+
+int os_random(void *buffer, size_t len)
+{
+    unsigned char *at = buffer;
+
+    while (len > 0) {
+        ssize_t got = getrandom(at, len, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        at += got;
+        len -= (size_t)got;
+    }
+    return 0;
+}
+
+static void set(int fd, int option, int value)
+{
+    setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
+}
+
+void os_keepalive(int fd, int idle, int interval, int count)
+{
+    set(fd, TCP_KEEPIDLE, idle);
+    set(fd, TCP_KEEPINTVL, interval);
+    set(fd, TCP_KEEPCNT, count);
+}
+
+void os_user_timeout(int fd, unsigned milliseconds)
+{
+    set(fd, TCP_USER_TIMEOUT, (int)milliseconds);
+}
+
+bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    int queued = 0;
+
+    *unacknowledged = ioctl(fd, SIOCOUTQ, &queued) == 0 && queued > 0;
+    if (!*unacknowledged)
+        return false;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return false;
+    return info.tcpi_last_ack_recv >= seconds * 1000U;
+}
+
+void os_signal_with_parent(int signo)
+{
+    prctl(PR_SET_PDEATHSIG, signo);
+}
+
+/* The one stretch of memory that ps reads: the arguments, then the environment. */
+static char *title_start;
+static size_t title_size;
+
+static char **copy_strings(char **from, int count)
+{
+    char **copy = calloc((size_t)count + 1, sizeof *copy);
+
+    for (int i = 0; copy != NULL && i < count; i++) {
+        copy[i] = strdup(from[i]);
+        if (copy[i] == NULL)
+            return NULL;
+    }
+    return copy;
+}
+
+char **os_title_init(int argc, char **argv)
+{
+    int variables = 0;
+    char *end = argv[0];
+    char **arguments, **environment;
+
+    while (environ[variables] != NULL)
+        variables++;
+    arguments = copy_strings(argv, argc);
+    environment = copy_strings(environ, variables);
+    if (argc < 1 || arguments == NULL || environment == NULL)
+        return argv;
+    for (int i = 0; i < argc; i++)
+        if (argv[i] == end)
+            end += strlen(end) + 1;
+    for (int i = 0; i < variables; i++)
+        if (environ[i] == end)
+            end += strlen(end) + 1;
+    environ = environment;
+    title_start = argv[0];
+    title_size = (size_t)(end - argv[0]);
+    return arguments;
+}
+
+void os_title(const char *title)
+{
+    prctl(PR_SET_NAME, title);
+    if (title_size == 0)
+        return;
+    memset(title_start, 0, title_size);
+    text_copy(title_start, title_size, title);
+}
+
+#else
+typedef int os_linux_is_empty_here;
+#endif

@@ -1,0 +1,48 @@
+/*
+ * os: the few things that POSIX does not give, one small function each.
+ *
+ * os-linux.c has them for Linux, os-generic.c has a fallback that works on
+ * any POSIX system. Nothing else in the tree asks which system it is on.
+ */
+#ifndef OS_H
+#define OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+/* accept(); the new socket is non-blocking and close-on-exec. -1 with errno. */
+int os_accept(int listener, struct sockaddr *from, socklen_t *len);
+
+/* Closes the descriptors from low to high, both included. */
+void os_close_range(int low, int high);
+
+/* Fills buffer with random bytes fit for secrets. Returns -1 with errno. */
+int os_random(void *buffer, size_t len);
+
+/* Detects a dead peer: probe after idle seconds, then every interval, count times. */
+void os_keepalive(int fd, int idle, int interval, int count);
+
+/* Gives a TCP connection up when sent bytes stay unacknowledged for so long; 0: the system's choice. */
+void os_user_timeout(int fd, unsigned milliseconds);
+
+/*
+ * Whether bytes that were sent on this socket wait for an acknowledgement, and
+ * the peer has acknowledged nothing at all for so many seconds. A peer that is
+ * there and only does not read is not silent: it answers window probes.
+ * False where the system cannot tell. *unacknowledged: whether any bytes wait.
+ */
+bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged);
+
+/* This process gets the signal when its parent ends, however that ends. */
+void os_signal_with_parent(int signo);
+
+/*
+ * What ps shows of this process. os_title_init takes main()'s arguments before
+ * anything else reads them and returns those to use from then on; without it,
+ * or where the system has no way, os_title does nothing.
+ */
+char **os_title_init(int argc, char **argv);
+void os_title(const char *title);
+
+#endif

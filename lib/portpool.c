@@ -1,0 +1,122 @@
+/*
+ * portpool: ports bound at start-up, given out and taken back. See portpool.h.
+ */
+#include "portpool.h"
+
+#include "log.h"
+#include "sock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int by_number(const void *a, const void *b)
+{
+    const struct port *x = a, *y = b;
+
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static int bind_port(struct port *port, const struct addr *a, unsigned number)
+{
+    port->addr = *a;
+    addr_set_port(&port->addr, number);
+    port->number = number;
+    port->fd = sock_bind(&port->addr);
+    if (port->fd < 0)
+        return -1;
+    port->addr.len = sizeof port->addr.u;
+    if (getsockname(port->fd, &port->addr.u.any, &port->addr.len) != 0)
+        return -1;
+    port->number = addr_port(&port->addr);
+    return 0;
+}
+
+int portpool_init(struct portpool *pool, const struct addr *a, int count, unsigned *failed)
+{
+    memset(pool, 0, sizeof *pool);
+    pool->ports = calloc((size_t)count + 1, sizeof *pool->ports);
+    if (pool->ports == NULL)
+        return -1;
+    for (int i = 0; i < count; i++) {
+        unsigned number = addr_port(a) == 0 ? 0 : addr_port(a) + (unsigned)i;
+
+        if (bind_port(&pool->ports[i], a, number) != 0) {
+            *failed = number;
+            return -1;
+        }
+        pool->count++;
+    }
+    qsort(pool->ports, (size_t)count, sizeof *pool->ports, by_number);
+    return 0;
+}
+
+struct port *portpool_find(const struct portpool *pool, unsigned number)
+{
+    struct port key = {.number = number};
+
+    return bsearch(&key, pool->ports, (size_t)pool->count, sizeof key, by_number);
+}
+
+struct port *portpool_lowest(const struct portpool *pool)
+{
+    if (pool->given == pool->count)
+        return NULL;
+    for (int i = 0; i < pool->count; i++)
+        if (!pool->ports[i].given)
+            return &pool->ports[i];
+    return NULL;
+}
+
+/* Where the system does not listen again after a shutdown, the port is bound anew, late. */
+static int listen_anew(struct port *port)
+{
+    if (sock_listen(port->fd) == 0)
+        return 0;
+    log_event("rebind port=%u error=%e", port->number, strerror(errno));
+    close(port->fd);
+    port->fd = sock_bind(&port->addr);
+    return port->fd < 0 ? -1 : sock_listen(port->fd);
+}
+
+int portpool_give(struct portpool *pool, struct port *port)
+{
+    if (port->given) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    if (listen_anew(port) != 0)
+        return -1;
+    port->given = true;
+    pool->given++;
+    return 0;
+}
+
+void portpool_take_back(struct portpool *pool, struct port *port)
+{
+    if (!port->given)
+        return;
+    if (sock_unlisten(port->fd) != 0) {
+        close(port->fd);
+        port->fd = sock_bind(&port->addr);
+    }
+    port->given = false;
+    pool->given--;
+}
+
+void portpool_text(const struct portpool *pool, struct text *t)
+{
+    if (pool->count == 0)
+        text_add(t, "-");
+    for (int i = 0; i < pool->count; i++) {
+        int last = i;
+
+        while (last + 1 < pool->count && pool->ports[last + 1].number == pool->ports[last].number + 1)
+            last++;
+        text_add(t, "%s%u", i > 0 ? "," : "", pool->ports[i].number);
+        if (last > i)
+            text_add(t, "-%u", pool->ports[last].number);
+        i = last;
+    }
+}

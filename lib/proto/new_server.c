@@ -1,0 +1,372 @@
+/*
+ * new_server: the server's side of the protocol `new`.
+ *
+ * Keeps one control connection, says [HELLO], and starts a session child for
+ * every [NEW]. A relay that does not know [HELLO] sends bare [NEW] lines and is
+ * served as the original's own servers served it.
+ */
+#include "server_proto.h"
+
+#include "new_line.h"
+#include "../command.h"
+#include "../line.h"
+#include "../log.h"
+#include "../sock.h"
+#include "../text.h"
+#include "../uplink.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Times of protocols.md. */
+#define LINE_MS 10000
+#define SILENCE_MS 45000
+
+/* How long the relay may take to accept a data connection, in seconds. */
+#define DATA_SECONDS 10
+
+struct link {
+    const struct offering *offering;
+    const struct server_hooks *hooks;
+    struct uplink uplink;
+    struct watch watch;             /* fd -1: not connected */
+    struct addr relay;              /* where the control connection goes */
+    struct line line;
+    struct timer deadline;          /* of a line that has begun */
+    struct timer silence;           /* only where the relay answered [HELLO] */
+    char public_host[ADDR_HOST];
+    unsigned public_port;           /* the one it had last; 0: none */
+    bool busy;                      /* the one client of a TARGET_STDIO is served */
+    struct link *next;
+};
+
+static struct link *links;
+
+/* What a session child needs to know. */
+struct job {
+    const struct link *link;
+    struct addr relay;              /* where the data connection goes, */
+    struct dial_host host;          /* or, with a host in [NEW], the name of it */
+    const struct new_line *line;
+    bool turn_away;                 /* there is no room: claim it and reset it */
+};
+
+/* Session children. */
+
+static int connect_relay(const struct job *job, char why[DIAL_WHY])
+{
+    return job->host.host[0] != '\0' ? dial_now(&job->host, DATA_SECONDS, why)
+                                     : dial_addr(&job->relay, DATA_SECONDS, why);
+}
+
+static int claim(const struct job *job, int fd)
+{
+    char buffer[LINE_LONGEST];
+    struct text t;
+
+    if (!job->line->has_id)
+        return 0;
+    text_init(&t, buffer, sizeof buffer);
+    text_add(&t, "[DATA] id=");
+    text_hex(&t, job->line->id, CLAIM_BYTES);
+    text_add(&t, "\n");
+    return sock_send(fd, t.data, t.len);
+}
+
+static void run_command(const struct job *job, int fd, struct session_report *report)
+{
+    struct command_peers peers = {
+        .client = &job->line->from,
+        .relay = &job->link->relay,
+        .public_host = job->link->public_host,
+        .public_port = job->link->public_port,
+    };
+
+    command_run(job->link->offering->target->command, fd, &peers, report);
+}
+
+/* A client whose server cannot be had is claimed too, and reset, so that it need not wait. */
+static void serve(void *arg, struct session_report *report)
+{
+    const struct job *job = arg;
+    const struct offering *o = job->link->offering;
+    bool command = o->target->kind == TARGET_COMMAND;
+    struct leg relay, local;
+    int opened = -1, fd;
+
+    if (job->turn_away)
+        text_copy(report->why, sizeof report->why, "one client is served already");
+    else if (!command)
+        opened = target_open(o->target, o->connect_seconds, &local, report->why);
+    fd = connect_relay(job, report->why);
+    if (fd < 0)
+        return;
+    sock_session_options(fd);
+    if (claim(job, fd) != 0 || job->turn_away || (opened != 0 && !command)) {
+        sock_reset(fd);
+        return;
+    }
+    if (command) {
+        run_command(job, fd, report);
+        return;
+    }
+    relay = leg_of_socket(fd);
+    copy_run(&relay, &local, 0, &report->copy);
+    if (report->copy.end == COPY_ERROR)
+        text_copy(report->why, sizeof report->why, strerror(report->copy.error));
+}
+
+static void stdio_served(void *owner, const struct addr *client, enum copy_end end)
+{
+    struct link *l = owner;
+
+    (void)client;
+    l->hooks->served(l->offering, end == COPY_EOF);
+}
+
+static unsigned stdio_of(const struct job *job)
+{
+    if (job->turn_away)
+        return 0;
+    switch (job->link->offering->target->kind) {
+    case TARGET_STDIO:
+        return CHILD_STDIN | CHILD_STDOUT;
+    case TARGET_COMMAND:
+        return CHILD_STDERR;
+    default:
+        return 0;
+    }
+}
+
+static void start_session(struct link *l, const struct new_line *line)
+{
+    struct job job = {.link = l, .relay = l->relay, .line = line, .turn_away = l->busy};
+    struct session_plan plan = {
+        .service = l->offering->name,
+        .client = &line->from,
+        .waited_ms = -1,
+        .body = serve,
+        .arg = &job,
+        .keep = {-1, -1, -1, -1},
+        .stdio = stdio_of(&job),
+        .owner = l,
+    };
+    char client[ADDR_TEXT];
+
+    if (!line->has_id)
+        addr_set_port(&job.relay, (unsigned)line->port);
+    if (!line->has_id && line->host[0] != '\0') {
+        text_copy(job.host.host, sizeof job.host.host, line->host);
+        job.host.port = (unsigned)line->port;
+    }
+    if (l->offering->target->kind == TARGET_STDIO && !l->busy) {
+        plan.ended = stdio_served;
+        l->busy = true;
+    }
+    if (session_start(&plan) >= 0)
+        return;
+    if (plan.ended != NULL)
+        l->busy = false;
+    log_event("refuse service=%e client=%s reason=limit error=%e", l->offering->name,
+              addr_text(&line->from, client), strerror(errno));
+}
+
+/* The control connection. */
+
+static void disconnect(struct link *l, const char *reason)
+{
+    loop_remove(&l->watch);
+    close(l->watch.fd);
+    l->watch.fd = -1;
+    timer_stop(&l->deadline);
+    timer_stop(&l->silence);
+    if (!l->busy)
+        uplink_lost(&l->uplink, reason);
+}
+
+static void say(struct link *l, const char *text, size_t len)
+{
+    if (sock_send(l->watch.fd, text, len) != 0)
+        disconnect(l, strerror(errno));
+}
+
+static void say_hello(struct link *l)
+{
+    char buffer[LINE_LONGEST];
+    struct text t;
+
+    text_init(&t, buffer, sizeof buffer);
+    text_add(&t, "[HELLO] v=%d name=%s", NEW_VERSION, l->offering->name);
+    if (l->offering->target->public_port != 0)
+        text_add(&t, " port=%u", l->offering->target->public_port);
+    else if (l->public_port != 0)
+        text_add(&t, " want=%u", l->public_port);
+    text_add(&t, "\n");
+    say(l, t.data, t.len);
+}
+
+static void public(struct link *l, const struct new_line *line)
+{
+    char address[ADDR_HOST + 8];
+    struct text t;
+
+    uplink_reached(&l->uplink);
+    text_copy(l->public_host, sizeof l->public_host, line->host);
+    l->public_port = (unsigned)line->port;
+    text_init(&t, address, sizeof address);
+    text_add(&t, strchr(line->host, ':') != NULL ? "[%s]:%u" : "%s:%u", line->host, l->public_port);
+    log_event("open service=%e proto=new public=%e", l->offering->name, address);
+    l->hooks->public(l->offering, address);
+}
+
+static void error(struct link *l, const struct new_line *line)
+{
+    static const char *const final[] = {"version", "line", "auth", "port-denied", "replaced"};
+
+    for (size_t i = 0; i < sizeof final / sizeof *final; i++)
+        if (strcmp(line->code, final[i]) == 0)
+            l->hooks->refused(l->offering, line->code, line->text);
+    disconnect(l, line->code);
+}
+
+static void act(struct link *l, const struct new_line *line)
+{
+    switch (line->word) {
+    case NEW_PUBLIC:
+        public(l, line);
+        break;
+    case NEW_NEW:
+        if (!line->has_id)
+            uplink_reached(&l->uplink);
+        start_session(l, line);
+        break;
+    case NEW_PING:
+        say(l, "[PONG]\n", 7);
+        break;
+    case NEW_ERROR:
+        error(l, line);
+        break;
+    case NEW_AUTH:
+        l->hooks->refused(l->offering, "auth", "the relay asks for a key");
+        break;
+    case NEW_UNKNOWN:
+        break;
+    default:
+        disconnect(l, "line");
+    }
+}
+
+static void whole_line(struct link *l)
+{
+    struct new_line line;
+
+    timer_stop(&l->deadline);
+    if (new_line_parse(l->line.bytes, l->line.len, &line) != 0) {
+        disconnect(l, "line");
+        return;
+    }
+    if (line.word == NEW_PUBLIC || timer_is_set(&l->silence))
+        timer_set(&l->silence, SILENCE_MS);
+    act(l, &line);
+    line_reset(&l->line);
+}
+
+static void readable(void *owner, unsigned events)
+{
+    struct link *l = owner;
+
+    (void)events;
+    switch (line_take(&l->line, l->watch.fd)) {
+    case LINE_WHOLE:
+        whole_line(l);
+        break;
+    case LINE_MORE:
+        if (l->line.len > 0 && !timer_is_set(&l->deadline))
+            timer_set(&l->deadline, LINE_MS);
+        break;
+    case LINE_LONG:
+        disconnect(l, "line");
+        break;
+    case LINE_END:
+        disconnect(l, "eof");
+        break;
+    case LINE_ERROR:
+        disconnect(l, strerror(errno));
+        break;
+    }
+}
+
+static void too_slow(void *owner)
+{
+    disconnect(owner, "slow");
+}
+
+static void silent(void *owner)
+{
+    disconnect(owner, "timeout");
+}
+
+static void connected(void *owner, int fd)
+{
+    struct link *l = owner;
+
+    l->watch.fd = fd;
+    if (addr_peer(&l->relay, fd) != 0 || loop_add(&l->watch, LOOP_READ) != 0) {
+        disconnect(l, strerror(errno));
+        return;
+    }
+    sock_control_options(fd, SILENCE_MS / 1000);
+    line_reset(&l->line);
+    say_hello(l);
+}
+
+static void ended(void *owner)
+{
+    struct link *l = owner;
+
+    l->hooks->ended(l->offering, l->uplink.reached);
+}
+
+static int offer(const struct offering *o, const struct server_hooks *hooks)
+{
+    struct link *l = calloc(1, sizeof *l);
+
+    if (l == NULL)
+        return -1;
+    l->offering = o;
+    l->hooks = hooks;
+    l->watch = (struct watch){.fd = -1, .ready = readable, .owner = l};
+    l->deadline = (struct timer){.fire = too_slow, .owner = l};
+    l->silence = (struct timer){.fire = silent, .owner = l};
+    l->uplink = (struct uplink){
+        .service = o->name,
+        .hosts = o->relays,
+        .host_count = o->relay_count,
+        .once = o->once,
+        .connected = connected,
+        .ended = ended,
+        .owner = l,
+    };
+    l->next = links;
+    links = l;
+    uplink_start(&l->uplink);
+    return 0;
+}
+
+static void stop(void)
+{
+    for (struct link *l = links; l != NULL; l = l->next) {
+        uplink_stop(&l->uplink);
+        if (l->watch.fd >= 0)
+            disconnect(l, "drain");
+    }
+}
+
+const struct server_proto new_server = {
+    .scheme = "new",
+    .port = 62514,
+    .offer = offer,
+    .stop = stop,
+};

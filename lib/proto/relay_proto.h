@@ -1,0 +1,41 @@
+/*
+ * relay_proto: what relayd knows of a protocol: a name and a few functions.
+ *
+ * A protocol takes its control connections, says its lines and hands legs to
+ * the rendezvous of its services. A new one is one file and one line in
+ * relay_protos.
+ */
+#ifndef RELAY_PROTO_H
+#define RELAY_PROTO_H
+
+#include "../addr.h"
+#include "../service.h"
+
+/* One LISTEN of the command line. */
+struct relay_listen {
+    const struct relay_proto *proto;
+    struct addr addr;       /* port 0: the system's choice */
+    int pool;               /* how many ports above it */
+    bool open_to_all;       /* spelled out, not a bare port */
+};
+
+struct relay_proto {
+    const char *name;
+    int pool;               /* ports above the first where COUNT is not given */
+    int own_ports;          /* how many it takes beside the pool */
+    /* Once, before the first bind: tables. -1 with errno. */
+    int (*setup)(const struct service_rules *rules, int listens, int ports);
+    /* Binds a LISTEN's ports and logs `listen`. -1 with errno and *failed, the port. */
+    int (*bind)(const struct relay_listen *listen, unsigned *failed);
+    /* Begins to take connections on all that was bound. -1 with errno. */
+    int (*start)(void);
+    /* Stops taking connections and closes all control connections. */
+    void (*stop)(void);
+};
+
+/* Ends with NULL; the first is the default. */
+extern const struct relay_proto *const relay_protos[];
+
+extern const struct relay_proto new_relay;
+
+#endif

@@ -1,0 +1,9 @@
+/*
+ * relay_protos: the protocols that relayd speaks, a line each.
+ */
+#include "relay_proto.h"
+
+const struct relay_proto *const relay_protos[] = {
+    &new_relay,
+    NULL,
+};

@@ -1,0 +1,49 @@
+/*
+ * server_proto: what relay-connect knows of a protocol: a scheme, a port and a
+ * function that offers a target through a relay.
+ *
+ * A new one is one file and one line in server_protos.
+ */
+#ifndef SERVER_PROTO_H
+#define SERVER_PROTO_H
+
+#include "../dial.h"
+#include "../target.h"
+
+/* One target at one relay. */
+struct offering {
+    const char *name;               /* the service's whole name */
+    const struct target *target;
+    const struct dial_host *relays; /* tried in this order */
+    int relay_count;
+    bool once;                      /* do not reconnect */
+    int connect_seconds;            /* for the local server */
+};
+
+/* What a protocol tells the program. */
+struct server_hooks {
+    /* The public address, as often as it is told. */
+    void (*public)(const struct offering *o, const char *address);
+    /* The relay will not have it: the program ends with exit code 3. */
+    void (*refused)(const struct offering *o, const char *code, const char *text);
+    /* With once: the relay connection has ended, or the relay was never reached. */
+    void (*ended)(const struct offering *o, bool reached);
+    /* Of a target of one client: its session has ended. */
+    void (*served)(const struct offering *o, bool well);
+};
+
+struct server_proto {
+    const char *scheme;
+    unsigned port;                  /* the relay's where none is given */
+    /* Offers it until the program ends. o and hooks stay the caller's. -1 with errno. */
+    int (*offer)(const struct offering *o, const struct server_hooks *hooks);
+    /* Leaves the relay: no more clients. The sessions go on. */
+    void (*stop)(void);
+};
+
+/* Ends with NULL; the first is the default. */
+extern const struct server_proto *const server_protos[];
+
+extern const struct server_proto new_server;
+
+#endif

@@ -1,0 +1,9 @@
+/*
+ * server_protos: the protocols that relay-connect speaks, a line each.
+ */
+#include "server_proto.h"
+
+const struct server_proto *const server_protos[] = {
+    &new_server,
+    NULL,
+};

@@ -1,0 +1,234 @@
+/*
+ * rendezvous: brings a service's clients and server legs together. See rendezvous.h.
+ */
+#include "rendezvous.h"
+
+#include "listener.h"
+#include "log.h"
+#include "session.h"
+#include "slab.h"
+#include "text.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* How often waiting clients are looked at for a reset. */
+#define SWEEP_MS 1000
+
+static struct slab all_waiters;
+static long long claim_ms;
+static int session_idle_ms;
+
+int rendezvous_setup(int waiters, long long claim, int idle_ms)
+{
+    claim_ms = claim;
+    session_idle_ms = idle_ms;
+    return slab_init(&all_waiters, sizeof(struct waiter), (size_t)waiters);
+}
+
+static void append(struct waiters *list, struct waiter *w)
+{
+    w->link = list->end;
+    *list->end = w;
+    list->end = &w->next;
+    list->count++;
+}
+
+static void take_out(struct waiters *list, struct waiter *w)
+{
+    *w->link = w->next;
+    if (w->next != NULL)
+        w->next->link = w->link;
+    else
+        list->end = w->link;
+    list->count--;
+}
+
+/* The waiter is forgotten; its leg is the caller's again. */
+static struct leg forget(struct waiters *list, struct waiter *w)
+{
+    struct leg leg = w->leg;
+
+    take_out(list, w);
+    timer_stop(&w->deadline);
+    claim_revoke(&w->claim);
+    slab_put(&all_waiters, w);
+    return leg;
+}
+
+static void log_refuse(const struct rendezvous *r, const struct addr *client, const char *reason)
+{
+    char text[ADDR_TEXT];
+
+    log_event("refuse service=%e client=%s reason=%s", r->service, addr_text(client, text), reason);
+}
+
+static void refuse_leg(struct rendezvous *r, struct leg leg, const struct addr *from, const char *reason)
+{
+    log_refuse(r, from, reason);
+    leg_reset(&leg);
+    r->hooks->gone(r->owner, from);
+}
+
+static void refuse(struct waiter *client, const char *reason)
+{
+    struct rendezvous *r = client->at;
+    struct addr from = client->from;
+
+    refuse_leg(r, forget(&r->clients, client), &from, reason);
+}
+
+static void deadline_passed(void *owner)
+{
+    refuse(owner, "timeout");
+}
+
+struct legs {
+    struct leg client, server;
+};
+
+static void copy_body(void *arg, struct session_report *report)
+{
+    struct legs *legs = arg;
+
+    copy_run(&legs->client, &legs->server, session_idle_ms, &report->copy);
+    if (report->copy.end == COPY_ERROR)
+        text_copy(report->why, sizeof report->why, strerror(report->copy.error));
+}
+
+static void session_ended(void *owner, const struct addr *client, enum copy_end end)
+{
+    struct rendezvous *r = owner;
+
+    (void)end;
+    r->hooks->gone(r->owner, client);
+}
+
+static void pair(struct rendezvous *r, struct leg client, const struct addr *from, struct leg server, long long since)
+{
+    struct legs legs = {client, server};
+    struct session_plan plan = {
+        .service = r->service,
+        .client = from,
+        .waited_ms = loop_now() - since,
+        .body = copy_body,
+        .arg = &legs,
+        .keep = {client.rfd, client.wfd, server.rfd, server.wfd},
+        .ended = session_ended,
+        .owner = r,
+    };
+
+    if (session_start(&plan) < 0) {
+        listener_pause_all(strerror(errno));
+        leg_reset(&server);
+        refuse_leg(r, client, from, "error");
+        return;
+    }
+    leg_drop(&client);
+    leg_drop(&server);
+}
+
+int rendezvous_sweep(struct rendezvous *r)
+{
+    struct waiter *next;
+
+    for (struct waiter *w = r->clients.first; w != NULL; w = next) {
+        next = w->next;
+        if (leg_broken(&w->leg))
+            refuse(w, "gone");
+    }
+    return r->clients.count;
+}
+
+static void sweep_again(void *owner)
+{
+    struct rendezvous *r = owner;
+
+    if (rendezvous_sweep(r) > 0)
+        timer_set(&r->sweep, SWEEP_MS);
+}
+
+void rendezvous_init(struct rendezvous *r)
+{
+    r->clients.end = &r->clients.first;
+    r->servers.end = &r->servers.first;
+    r->sweep.fire = sweep_again;
+    r->sweep.owner = r;
+}
+
+static struct waiter *wait_at(struct rendezvous *r, struct waiters *list, struct leg leg, const struct addr *from)
+{
+    struct waiter *w = slab_get(&all_waiters);
+
+    if (w == NULL)
+        return NULL;
+    w->at = r;
+    w->leg = leg;
+    w->from = *from;
+    w->since = loop_now();
+    w->claim.owner = w;
+    append(list, w);
+    return w;
+}
+
+void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *from)
+{
+    struct waiter *w = r->servers.first;
+
+    if (w != NULL) {
+        pair(r, leg, from, forget(&r->servers, w), loop_now());
+        return;
+    }
+    w = wait_at(r, &r->clients, leg, from);
+    if (w == NULL) {
+        refuse_leg(r, leg, from, "full");
+        return;
+    }
+    w->deadline.fire = deadline_passed;
+    w->deadline.owner = w;
+    timer_set(&w->deadline, claim_ms);
+    if (!timer_is_set(&r->sweep))
+        timer_set(&r->sweep, SWEEP_MS);
+    r->hooks->announce(r->owner, w);
+}
+
+void rendezvous_claimed(struct waiter *client, struct leg server)
+{
+    struct rendezvous *r = client->at;
+    struct addr from = client->from;
+    long long since = client->since;
+
+    pair(r, forget(&r->clients, client), &from, server, since);
+}
+
+bool rendezvous_server(struct rendezvous *r, struct leg leg, const struct addr *from)
+{
+    rendezvous_sweep(r);
+    if (r->clients.first != NULL) {
+        rendezvous_claimed(r->clients.first, leg);
+        return true;
+    }
+    if (r->servers_wait && wait_at(r, &r->servers, leg, from) != NULL)
+        return true;
+    leg_reset(&leg);
+    return false;
+}
+
+void rendezvous_announce_all(struct rendezvous *r)
+{
+    for (struct waiter *w = r->clients.first; w != NULL; w = w->next)
+        if (r->hooks->announce(r->owner, w) != 0)
+            return;
+}
+
+void rendezvous_close(struct rendezvous *r, const char *reason)
+{
+    while (r->clients.first != NULL)
+        refuse(r->clients.first, reason);
+    while (r->servers.first != NULL) {
+        struct leg leg = forget(&r->servers, r->servers.first);
+
+        leg_reset(&leg);
+    }
+    timer_stop(&r->sweep);
+}

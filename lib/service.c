@@ -1,0 +1,196 @@
+/*
+ * service: what a server offers: a name, a public port, its clients. See service.h.
+ */
+#include "service.h"
+
+#include "log.h"
+#include "slab.h"
+#include "sock.h"
+#include "tally.h"
+#include "text.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct service_rules *rules;
+static struct slab services;
+static struct tally sources;
+static int clients_in_all;
+
+int service_setup(const struct service_rules *the_rules, int count)
+{
+    rules = the_rules;
+    /* A closed service keeps its place while it has sessions. */
+    if (slab_init(&services, sizeof(struct service), (size_t)(count + rules->max_sessions)) != 0)
+        return -1;
+    return tally_init(&sources, (size_t)rules->max_sessions);
+}
+
+static void free_if_unused(struct service *s)
+{
+    if (!s->open && s->clients == 0)
+        slab_put(&services, s);
+}
+
+static void client_gone(void *owner, const struct addr *client)
+{
+    struct service *s = owner;
+
+    tally_drop(&sources, client);
+    clients_in_all--;
+    s->clients--;
+    free_if_unused(s);
+}
+
+static int announce(void *owner, struct waiter *client)
+{
+    struct service *s = owner;
+
+    return s->announce(s->owner, client);
+}
+
+static const struct rendezvous_hooks hooks = {.announce = announce, .gone = client_gone};
+
+/* Why this client is not let in, or NULL. */
+static const char *refusal(struct service *s, const struct addr *client)
+{
+    if (s->meeting.clients.count >= rules->max_waiting && rendezvous_sweep(&s->meeting) >= rules->max_waiting)
+        return "full";
+    if (clients_in_all >= rules->max_sessions || s->clients >= rules->max_per_service ||
+        tally_count(&sources, client) >= (unsigned)rules->max_per_source)
+        return "limit";
+    return NULL;
+}
+
+static void accepted(void *owner, int fd, const struct addr *from)
+{
+    struct service *s = owner;
+    char text[ADDR_TEXT];
+    const char *reason = sock_broken(fd) ? "gone" : refusal(s, from);
+
+    if (reason == NULL && tally_add(&sources, from) != 0)
+        reason = "limit";
+    if (reason != NULL) {
+        log_event("refuse service=%e client=%s reason=%s", s->name, addr_text(from, text), reason);
+        sock_reset(fd);
+        return;
+    }
+    clients_in_all++;
+    s->clients++;
+    rendezvous_client(&s->meeting, leg_of_socket(fd), from);
+}
+
+static struct service *find_record(const char *name, bool open)
+{
+    struct service *s;
+
+    for (size_t i = 0; (s = slab_at(&services, i)) != NULL; i++)
+        if (s->named && s->open == open && strcmp(s->name, name) == 0)
+            return s;
+    return NULL;
+}
+
+struct service *service_find(const char *name)
+{
+    return find_record(name, true);
+}
+
+static int take_port(struct service *s, struct port *port)
+{
+    if (portpool_give(s->pool, port) != 0)
+        return -1;
+    s->listener.accepted = accepted;
+    s->listener.owner = s;
+    if (listener_start(&s->listener, port->fd) != 0) {
+        portpool_take_back(s->pool, port);
+        return -1;
+    }
+    s->port = port;
+    return 0;
+}
+
+static void leave_port(struct service *s)
+{
+    listener_stop(&s->listener);
+    portpool_take_back(s->pool, s->port);
+    s->port = NULL;
+}
+
+void service_rename(struct service *s, const char *name)
+{
+    struct text t;
+
+    s->named = name != NULL;
+    text_init(&t, s->name, sizeof s->name);
+    if (name != NULL)
+        text_add(&t, "%s", name);
+    else
+        text_add(&t, "%u", s->port->number);
+}
+
+/* A service that comes back while its last sessions run is the same one: they count. */
+struct service *service_open(const char *name, struct portpool *pool, struct port *port)
+{
+    struct service *s = name != NULL ? find_record(name, false) : NULL;
+
+    if (s == NULL) {
+        s = slab_get(&services);
+        if (s == NULL) {
+            errno = ENOSPC;
+            return NULL;
+        }
+        s->meeting.service = s->name;
+        s->meeting.hooks = &hooks;
+        s->meeting.owner = s;
+        rendezvous_init(&s->meeting);
+    }
+    s->pool = pool;
+    if (take_port(s, port) != 0) {
+        free_if_unused(s);
+        return NULL;
+    }
+    s->open = true;
+    service_rename(s, name);
+    return s;
+}
+
+int service_move(struct service *s, struct port *port)
+{
+    struct port *old = s->port;
+    struct listener was = s->listener;
+
+    listener_stop(&s->listener);
+    if (take_port(s, port) != 0) {
+        int saved = errno;
+
+        listener_start(&s->listener, was.watch.fd);
+        errno = saved;
+        return -1;
+    }
+    portpool_take_back(s->pool, old);
+    return 0;
+}
+
+void service_close(struct service *s, const char *reason)
+{
+    s->clients++;                       /* keeps the record while clients leave */
+    leave_port(s);
+    s->open = false;
+    s->owner = NULL;
+    rendezvous_close(&s->meeting, "gone");
+    log_event("close service=%e reason=%s", s->name, reason);
+    s->clients--;
+    free_if_unused(s);
+}
+
+const char *service_address(const struct addr *reached, unsigned port, char out[ADDR_HOST + 8])
+{
+    char address[ADDR_TEXT];
+    const char *host = rules->public_host != NULL ? rules->public_host : addr_host_text(reached, address);
+    struct text t;
+
+    text_init(&t, out, ADDR_HOST + 8);
+    text_add(&t, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
+    return out;
+}

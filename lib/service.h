@@ -1,0 +1,62 @@
+/*
+ * service: what a server offers: a name, a public port, its clients.
+ *
+ * It takes clients from the public port, holds them to the limits and gives
+ * them to the service's rendezvous. It knows no protocol.
+ */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include "listener.h"
+#include "portpool.h"
+#include "rendezvous.h"
+#include "session.h"
+
+/* What the command line decides; the same for all services. */
+struct service_rules {
+    const char *public_host;    /* NULL: the address that the server reached */
+    int claim_seconds;
+    int idle_seconds;           /* 0: never */
+    int max_sessions;           /* these count clients that wait too */
+    int max_per_service;
+    int max_per_source;
+    int max_waiting;            /* per service */
+    int max_unknown;            /* connections that have not said who they are */
+};
+
+struct service {
+    char name[NAME_SIZE];
+    bool named;                 /* false: called by its public port */
+    bool open;
+    struct portpool *pool;
+    struct port *port;
+    struct listener listener;
+    struct rendezvous meeting;
+    int clients;                /* waiting or in a session */
+    int (*announce)(void *owner, struct waiter *client);    /* as in struct rendezvous_hooks */
+    void *owner;                /* the protocol's; NULL while it is not open */
+};
+
+/* Once. So many services may be open; rules stay the caller's. -1 with errno. */
+int service_setup(const struct service_rules *rules, int services);
+
+/*
+ * Opens a service on a free port of the pool. name NULL: it is called by its
+ * port. The caller sets announce and owner at once. NULL with errno.
+ */
+struct service *service_open(const char *name, struct portpool *pool, struct port *port);
+
+/* The open service of this name, or NULL. */
+struct service *service_find(const char *name);
+
+/* Gives it another name, or another free port (-1 with errno: it keeps the one it has). */
+void service_rename(struct service *s, const char *name);
+int service_move(struct service *s, struct port *port);
+
+/* Closes its port, refuses its waiting clients and logs why. Its sessions go on. */
+void service_close(struct service *s, const char *reason);
+
+/* HOST:PORT as servers are told it, of the port with this number. Returns out. */
+const char *service_address(const struct addr *reached, unsigned port, char out[ADDR_HOST + 8]);
+
+#endif

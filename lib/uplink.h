@@ -1,0 +1,43 @@
+/*
+ * uplink: the connection from relay-connect to its relay, kept up for ever.
+ *
+ * It dials, hands the connection to the protocol, and dials again, with
+ * backoff, when the protocol says that it is lost. It knows no protocol.
+ */
+#ifndef UPLINK_H
+#define UPLINK_H
+
+#include "backoff.h"
+#include "dial.h"
+#include "loop.h"
+
+#define UPLINK_HOSTS 8
+
+struct uplink {
+    const char *service;            /* for the log */
+    const struct dial_host *hosts;
+    int host_count;
+    bool once;                      /* do not dial again */
+    void (*connected)(void *owner, int fd);
+    void (*ended)(void *owner);     /* with once: it was lost, or never reached */
+    void *owner;
+    bool reached;                   /* the protocol said so, at least once */
+    bool stopped;
+    struct dial dial;
+    struct backoff backoff;
+    struct timer again;
+};
+
+/* Dials. The caller has set everything above reached. */
+void uplink_start(struct uplink *u);
+
+/* Dials no more. */
+void uplink_stop(struct uplink *u);
+
+/* The relay serves: the next failure is the first again. */
+void uplink_reached(struct uplink *u);
+
+/* The connection, which the protocol has closed, is lost. The reason is for the log. */
+void uplink_lost(struct uplink *u, const char *reason);
+
+#endif

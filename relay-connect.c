@@ -1,0 +1,299 @@
+/*
+ * relay-connect: beside the server that nobody can reach. Options, start-up
+ * and wiring.
+ */
+#include "lib/child.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/options.h"
+#include "lib/name.h"
+#include "lib/os.h"
+#include "lib/proto/server_proto.h"
+#include "lib/session.h"
+#include "lib/text.h"
+#include "lib/uplink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MOST_TARGETS 32
+
+static const char *base_name;
+static bool once;
+static int connect_seconds = 10;
+static int max_sessions = 256;
+
+static const struct option options[] = {
+    {'n', "name", "NAME", "the service's name (default: the machine's)", .text = &base_name},
+    {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
+    {'c', "connect-timeout", "SECONDS", "for the local server (10)",
+     .number = &connect_seconds, .min = 1, .max = 86400},
+    {0, "max-sessions", "N", "sessions at once (256)", .number = &max_sessions, .min = 1, .max = 1000000},
+    {0},
+};
+
+static const struct program program = {
+    .name = "relay-connect",
+    .synopsis = "  relay-connect [options] RELAY TARGET...\n"
+                "  relay-connect [options] RELAY -- COMMAND [ARG...]\n"
+                "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]\n"
+                "  TARGET: [NAME=][PUBLIC:]HOST:PORT or [NAME=][PUBLIC:]/path/of/socket or -\n",
+    .closing = "Prints the public address, HOST:PORT, one line for each TARGET.\n"
+               "A COMMAND serves each client on its standard input and output, as under inetd;\n"
+               "the TARGET - serves one client from relay-connect's own.\n"
+               "Exit: 0 done, 1 failed, 2 usage, 3 refused by the relay.\n",
+    .options = options,
+};
+
+static const struct server_proto *proto;
+static struct dial_host relays[UPLINK_HOSTS];
+static int relay_count;
+static struct target targets[MOST_TARGETS];
+static char names[MOST_TARGETS][NAME_SIZE];
+static char printed[MOST_TARGETS][ADDR_HOST + 8];
+static struct offering offerings[MOST_TARGETS];
+static int target_count;
+static bool draining;
+static int exit_code = EXIT_TOLD;
+static int ended_count;
+
+/* The command line. */
+
+static const struct server_proto *parse_scheme(const char **text)
+{
+    const char *end = strstr(*text, "://");
+
+    if (end == NULL)
+        return server_protos[0];
+    for (int i = 0; server_protos[i] != NULL; i++) {
+        if (strlen(server_protos[i]->scheme) == (size_t)(end - *text) &&
+            strncmp(server_protos[i]->scheme, *text, (size_t)(end - *text)) == 0) {
+            *text = end + 3;
+            return server_protos[i];
+        }
+    }
+    options_mistake(&program, "'%e' begins with a protocol that relay-connect does not speak", *text);
+    return NULL;
+}
+
+static void parse_relay(const char *text, unsigned default_port)
+{
+    const char *whole = text;
+
+    do {
+        struct dial_host *r = &relays[relay_count];
+        size_t len = strcspn(text, ",");
+        char one[ADDR_HOST + 16];
+        long port = -1;
+
+        if (relay_count == UPLINK_HOSTS)
+            options_mistake(&program, "'%e' names too many relays: %d is the most", whole, UPLINK_HOSTS);
+        if (len > 0 && len < sizeof one) {
+            memcpy(one, text, len);
+            one[len] = '\0';
+            port = addr_split_or(one, r->host, default_port);
+        }
+        if (port < 1)
+            options_mistake(&program, "'%e' is not a RELAY: write HOST, HOST:PORT or [IPv6]:PORT", whole);
+        r->port = (unsigned)port;
+        relay_count++;
+        text += len;
+    } while (*text++ == ',');
+}
+
+static void parse_targets(int argc, char **argv)
+{
+    if (argc == 0)
+        options_mistake(&program, "there is no TARGET: what is to be offered? For example localhost:80");
+    if (strcmp(argv[0], "--") == 0) {
+        if (argc == 1)
+            options_mistake(&program, "there is no COMMAND behind --");
+        targets[0] = (struct target){.kind = TARGET_COMMAND, .command = argv + 1};
+        target_count = 1;
+        return;
+    }
+    if (argc > MOST_TARGETS)
+        options_mistake(&program, "%d TARGETs are too many: %d is the most", argc, MOST_TARGETS);
+    for (target_count = 0; target_count < argc; target_count++) {
+        const char *wrong = target_parse(&targets[target_count], argv[target_count]);
+
+        if (wrong != NULL)
+            options_mistake(&program, "'%e' is not a TARGET: %s", argv[target_count], wrong);
+        if (targets[target_count].kind == TARGET_STDIO && argc > 1)
+            options_mistake(&program, "the TARGET - has standard input to itself: give no other");
+    }
+}
+
+/* Names: NAME is BASE.NAME; of those without one the first is BASE, then BASE.2, BASE.3. */
+
+static const char *machine_name(void)
+{
+    static char host[NAME_SIZE];
+
+    if (gethostname(host, sizeof host) != 0 || host[0] == '\0')
+        return "relay-connect";
+    host[sizeof host - 1] = '\0';
+    for (char *c = host + name_span(host); *c != '\0'; c += name_span(c))
+        *c = '-';
+    return host;
+}
+
+static void name_targets(void)
+{
+    const char *base = base_name != NULL ? base_name : machine_name();
+    int unnamed = 0;
+
+    for (int i = 0; i < target_count; i++) {
+        struct text t;
+
+        text_init(&t, names[i], sizeof names[i]);
+        text_add(&t, "%s", base);
+        if (targets[i].name[0] != '\0')
+            text_add(&t, ".%s", targets[i].name);
+        else if (++unnamed > 1)
+            text_add(&t, ".%d", unnamed);
+        if (t.cut || !name_valid(names[i]))
+            options_mistake(&program, "the name '%e' is not 1 to 64 letters, digits, dots, dashes and underscores",
+                            names[i]);
+        for (int j = 0; j < i; j++)
+            if (strcmp(names[i], names[j]) == 0)
+                options_mistake(&program, "two TARGETs are named '%e'", names[i]);
+    }
+}
+
+/* What the protocol tells. */
+
+static void print_public(const struct offering *o, const char *address)
+{
+    char *last = printed[o - offerings];
+    char line[ADDR_HOST + 10];
+    struct text t;
+    int out = o->target->kind == TARGET_STDIO ? STDERR_FILENO : STDOUT_FILENO;
+
+    if (strcmp(last, address) == 0)
+        return;
+    text_copy(last, sizeof printed[0], address);
+    text_init(&t, line, sizeof line);
+    text_add(&t, "%s\n", address);
+    if (write(out, t.data, t.len) != (ssize_t)t.len)
+        log_event("print public=%s error=%e", address, strerror(errno));
+}
+
+static void leave_with(int code)
+{
+    exit_code = code;
+    loop_stop();
+}
+
+static void refused(const struct offering *o, const char *code, const char *text)
+{
+    log_event("refused service=%s code=%e text=%e", o->name, code, text);
+    leave_with(EXIT_REFUSED);
+}
+
+static void ended(const struct offering *o, bool reached)
+{
+    (void)o;
+    if (!reached)
+        exit_code = EXIT_FAILED;
+    if (++ended_count == target_count)
+        loop_stop();
+}
+
+static void served(const struct offering *o, bool well)
+{
+    (void)o;
+    leave_with(well ? EXIT_TOLD : EXIT_FAILED);
+}
+
+static const struct server_hooks hooks = {
+    .public = print_public,
+    .refused = refused,
+    .ended = ended,
+    .served = served,
+};
+
+/* Signals. */
+
+static void leave(int signo)
+{
+    (void)signo;
+    leave_with(EXIT_TOLD);
+}
+
+static void end_sessions(int signo)
+{
+    child_signal_all(SIGKILL);
+    leave(signo);
+}
+
+static void leave_if_drained(void)
+{
+    if (draining)
+        leave_with(exit_code);
+}
+
+static void drain(int signo)
+{
+    (void)signo;
+    draining = true;
+    log_event("drain sessions=%d", session_count());
+    proto->stop();
+    if (session_count() == 0)
+        leave_with(exit_code);
+}
+
+static void handle_signals(void)
+{
+    loop_signal(SIGTERM, leave);
+    loop_signal(SIGINT, end_sessions);
+    loop_signal(SIGQUIT, end_sessions);
+    loop_signal(SIGUSR1, drain);
+    signal(SIGHUP, SIG_IGN);
+}
+
+static void offer_all(void)
+{
+    for (int i = 0; i < target_count; i++) {
+        offerings[i] = (struct offering){
+            .name = names[i],
+            .target = &targets[i],
+            .relays = relays,
+            .relay_count = relay_count,
+            .once = once,
+            .connect_seconds = connect_seconds,
+        };
+        if (proto->offer(&offerings[i], &hooks) != 0)
+            log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *relay;
+    int first;
+
+    argv = os_title_init(argc, argv);
+    log_init(program.name);
+    first = options_parse(&program, argc, argv);
+    if (first == argc)
+        options_mistake(&program, "there is no RELAY: give its HOST:PORT and a TARGET");
+    relay = argv[first];
+    proto = parse_scheme(&relay);
+    parse_relay(relay, proto->port);
+    parse_targets(argc - first - 1, argv + first + 1);
+    name_targets();
+    signal(SIGPIPE, SIG_IGN);
+    if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions) != 0)
+        log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
+    handle_signals();
+    session_on_last_end(leave_if_drained);
+    offer_all();
+    if (loop_run() != 0)
+        log_die(EXIT_FAILED, "pselect: %s", strerror(errno));
+    return exit_code;
+}

@@ -1,0 +1,281 @@
+/*
+ * relayd: the relay on the public host. Options, start-up and wiring.
+ *
+ * What it does stands in lib/: a loop, services with public ports, a forked
+ * child per session; each wire protocol is a file in lib/proto/.
+ */
+#include "lib/child.h"
+#include "lib/listener.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/newcomers.h"
+#include "lib/options.h"
+#include "lib/os.h"
+#include "lib/proto/relay_proto.h"
+#include "lib/service.h"
+#include "lib/session.h"
+#include "lib/text.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_LISTEN "new:62514+200"
+#define MOST_LISTENS 32
+
+static struct service_rules rules = {
+    .claim_seconds = 10,
+    .max_sessions = 256,
+    .max_per_service = 256,
+    .max_per_source = 100,
+    .max_waiting = 64,
+    .max_unknown = 128,
+};
+
+static const struct option options[] = {
+    {'H', "public-host", "HOST", "the host that servers are told (default: the one they reached)",
+     .text = &rules.public_host},
+    {'c', "claim-timeout", "SECONDS", "how long a client waits for the server (10)",
+     .number = &rules.claim_seconds, .min = 1, .max = 86400},
+    {'i', "idle-timeout", "SECONDS", "end a session in which nothing moved (0: never)",
+     .number = &rules.idle_seconds, .min = 0, .max = 2000000},
+    {0, "max-sessions", "N", "sessions at once (256)", .number = &rules.max_sessions, .min = 1, .max = 1000000},
+    {0, "max-per-service", "N", "... of one service (256)",
+     .number = &rules.max_per_service, .min = 1, .max = 1000000},
+    {0, "max-per-source", "N", "... from one address (100)",
+     .number = &rules.max_per_source, .min = 1, .max = 1000000},
+    {0, "max-waiting", "N", "clients of one service that wait for its server (64)",
+     .number = &rules.max_waiting, .min = 1, .max = 1000000},
+    {0, "max-unknown", "N", "connections that have not said who they are (128)",
+     .number = &rules.max_unknown, .min = 1, .max = 1000000},
+    {0},
+};
+
+static const struct program program = {
+    .name = "relayd",
+    .synopsis = "  relayd [options] [LISTEN...]\n"
+                "  LISTEN: [PROTO:][ADDR:]PORT[+COUNT], default " DEFAULT_LISTEN "\n",
+    .closing = "A bare PORT listens on the loopback address alone; 0.0.0.0:PORT serves everybody.\n"
+               "COUNT ports above PORT are given to those who offer a server.\n"
+               "Signals: TERM leaves the sessions running, USR1 waits for them, INT ends them.\n",
+    .options = options,
+};
+
+static struct relay_listen listens[MOST_LISTENS];
+static int listen_count;
+static bool draining;
+
+static void bad_listen(const char *text, const char *why)
+{
+    options_mistake(&program, "'%e' is not a LISTEN ([PROTO:][ADDR:]PORT[+COUNT]): %s", text, why);
+}
+
+/* Takes PROTO: off, where it is one. */
+static const struct relay_proto *parse_proto(const char **text)
+{
+    for (int i = 0; relay_protos[i] != NULL; i++) {
+        size_t len = strlen(relay_protos[i]->name);
+
+        if (strncmp(*text, relay_protos[i]->name, len) == 0 && (*text)[len] == ':') {
+            *text += len + 1;
+            return relay_protos[i];
+        }
+    }
+    return relay_protos[0];
+}
+
+static void parse_pool(struct relay_listen *l, const char *whole, char *rest)
+{
+    char *plus = strrchr(rest, '+');
+    long count;
+
+    l->pool = -1;
+    if (plus == NULL)
+        return;
+    count = text_number(plus + 1, 65535);
+    if (count < 0)
+        bad_listen(whole, "COUNT is a number");
+    l->pool = (int)count;
+    *plus = '\0';
+}
+
+static void parse_address(struct relay_listen *l, const char *whole, const char *rest)
+{
+    char host[ADDR_HOST];
+    long port;
+
+    l->open_to_all = strchr(rest, ':') != NULL;
+    if (l->open_to_all) {
+        port = addr_split(rest, host);
+    } else {
+        text_copy(host, sizeof host, "127.0.0.1");
+        port = text_number(rest, 65535);
+    }
+    if (port < 0)
+        bad_listen(whole, "PORT is a number from 0 to 65535");
+    if (addr_numeric(&l->addr, host, (unsigned)port) != 0)
+        bad_listen(whole, "ADDR is an address such as 0.0.0.0 or [::]");
+}
+
+static void parse_listen(struct relay_listen *l, const char *whole)
+{
+    const char *text = whole;
+    char rest[ADDR_HOST + 16];
+    unsigned port;
+
+    l->proto = parse_proto(&text);
+    if (!text_copy(rest, sizeof rest, text))
+        bad_listen(whole, "it is too long");
+    parse_pool(l, whole, rest);
+    parse_address(l, whole, rest);
+    port = addr_port(&l->addr);
+    if (l->pool < 0)
+        l->pool = port == 0 ? 0 : l->proto->pool;
+    if (port != 0 && port + (unsigned)(l->proto->own_ports + l->pool) - 1 > 65535)
+        bad_listen(whole, "its ports end above 65535");
+}
+
+static unsigned last_port(const struct relay_listen *l)
+{
+    return addr_port(&l->addr) + (unsigned)(l->proto->own_ports + l->pool) - 1;
+}
+
+static bool overlap(const struct relay_listen *a, const struct relay_listen *b)
+{
+    if (addr_port(&a->addr) == 0 || addr_port(&b->addr) == 0)
+        return false;
+    if (!addr_is_any(&a->addr) && !addr_is_any(&b->addr) && !addr_same_host(&a->addr, &b->addr))
+        return false;
+    return addr_port(&a->addr) <= last_port(b) && addr_port(&b->addr) <= last_port(a);
+}
+
+static void parse_listens(int argc, char **argv)
+{
+    static char *by_default[] = {DEFAULT_LISTEN};
+
+    if (argc == 0) {
+        argc = 1;
+        argv = by_default;
+    }
+    if (argc > MOST_LISTENS)
+        options_mistake(&program, "%d LISTENs are too many: %d is the most", argc, MOST_LISTENS);
+    for (listen_count = 0; listen_count < argc; listen_count++)
+        parse_listen(&listens[listen_count], argv[listen_count]);
+    for (int i = 0; i < argc; i++)
+        for (int j = 0; j < i; j++)
+            if (overlap(&listens[i], &listens[j]))
+                log_die(EXIT_FAILED, "the ports of '%e' and '%e' overlap: choose others", argv[j], argv[i]);
+}
+
+static int ports_in_all(void)
+{
+    int ports = 0;
+
+    for (int i = 0; i < listen_count; i++)
+        ports += listens[i].pool + listens[i].proto->own_ports;
+    return ports;
+}
+
+static void check_descriptors(void)
+{
+    int needed = ports_in_all() + 24;
+
+    if (loop_limit() < needed)
+        log_die(EXIT_FAILED, "%d open files are too few for %d ports: raise 'ulimit -n' to %d or give a smaller +COUNT",
+                loop_limit(), ports_in_all(), needed);
+}
+
+static void set_up(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (loop_init() != 0 || child_init() != 0)
+        log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
+    check_descriptors();
+    if (session_init(program.name, rules.max_sessions) != 0 || newcomers_setup(rules.max_unknown) != 0 ||
+        rendezvous_setup(loop_limit(), rules.claim_seconds * 1000LL, rules.idle_seconds * 1000) != 0 ||
+        service_setup(&rules, ports_in_all()) != 0)
+        log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
+    for (int i = 0; relay_protos[i] != NULL; i++)
+        if (relay_protos[i]->setup(&rules, listen_count, ports_in_all()) != 0)
+            log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
+}
+
+static void bind_all(void)
+{
+    char text[ADDR_TEXT];
+    unsigned failed;
+
+    for (int i = 0; i < listen_count; i++) {
+        struct relay_listen *l = &listens[i];
+
+        if (l->proto->bind(l, &failed) != 0) {
+            addr_set_port(&l->addr, failed);
+            log_die(EXIT_FAILED, "cannot have the port %s: %s: choose other ports, or end who has it",
+                    addr_text(&l->addr, text), strerror(errno));
+        }
+        if (!l->open_to_all)
+            log_event("loopback addr=%s reason=no-keys", addr_text(&l->addr, text));
+    }
+}
+
+static void leave(int signo)
+{
+    (void)signo;
+    loop_stop();
+}
+
+static void end_sessions(int signo)
+{
+    (void)signo;
+    child_signal_all(SIGKILL);
+    loop_stop();
+}
+
+static void leave_if_drained(void)
+{
+    if (draining && session_count() == 0)
+        loop_stop();
+}
+
+static void drain(int signo)
+{
+    (void)signo;
+    if (draining)
+        return;
+    draining = true;
+    log_event("drain sessions=%d", session_count());
+    for (int i = 0; relay_protos[i] != NULL; i++)
+        relay_protos[i]->stop();
+    leave_if_drained();
+}
+
+static void handle_signals(void)
+{
+    loop_signal(SIGTERM, leave);
+    loop_signal(SIGINT, end_sessions);
+    loop_signal(SIGQUIT, end_sessions);
+    loop_signal(SIGUSR1, drain);
+    signal(SIGHUP, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+    int first;
+
+    argv = os_title_init(argc, argv);
+    log_init(program.name);
+    first = options_parse(&program, argc, argv);
+    parse_listens(argc - first, argv + first);
+    set_up();
+    handle_signals();
+    session_on_last_end(leave_if_drained);
+    bind_all();
+    for (int i = 0; relay_protos[i] != NULL; i++)
+        if (relay_protos[i]->start() != 0)
+            log_die(EXIT_FAILED, "cannot watch the ports: %s", strerror(errno));
+    log_event("ready");
+    if (loop_run() != 0)
+        log_die(EXIT_FAILED, "pselect: %s", strerror(errno));
+    return EXIT_TOLD;
+}
