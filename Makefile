@@ -1,8 +1,9 @@
 .POSIX:
 
 CC = cc
-CFLAGS = -Os -ffunction-sections -fdata-sections
-LDFLAGS = -Wl,--gc-sections
+CFLAGS = -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+LDFLAGS =
+SMALL = -Wl,--gc-sections -Wl,-z,noseparate-code
 WARNINGS = -std=c99 -pedantic -Wall -Wextra -Wshadow
 PREFIX = /usr/local
 DESTDIR =
@@ -10,7 +11,7 @@ DESTDIR =
 COMPILE = $(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -c -o $@
 
 # What both programs are made of.
-COMMON = lib/addr.o lib/child.o lib/claim.o lib/copy.o lib/leg.o lib/line.o \
+COMMON = lib/addr.o lib/child.o lib/claim.o lib/clock.o lib/copy.o lib/leg.o lib/line.o \
 	lib/log.o lib/loop.o lib/name.o lib/options.o lib/os-generic.o lib/os-linux.o \
 	lib/session.o lib/slab.o lib/sock.o lib/text.o lib/proto/new_line.o
 
@@ -24,10 +25,10 @@ CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o \
 all: relayd relay-connect
 
 relayd: $(RELAYD) $(COMMON)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(RELAYD) $(COMMON)
+	$(CC) $(CFLAGS) $(SMALL) $(LDFLAGS) -o $@ $(RELAYD) $(COMMON)
 
 relay-connect: $(CONNECT) $(COMMON)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CONNECT) $(COMMON)
+	$(CC) $(CFLAGS) $(SMALL) $(LDFLAGS) -o $@ $(CONNECT) $(COMMON)
 
 .SUFFIXES: .c .o
 .c.o:

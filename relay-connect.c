@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define MOST_TARGETS 32
@@ -42,9 +43,8 @@ static const struct program program = {
                 "  relay-connect [options] RELAY -- COMMAND [ARG...]\n"
                 "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]\n"
                 "  TARGET: [NAME=][PUBLIC:]HOST:PORT or [NAME=][PUBLIC:]/path/of/socket or -\n",
-    .closing = "Prints the public address, HOST:PORT, one line for each TARGET.\n"
-               "A COMMAND serves each client on its standard input and output, as under inetd;\n"
-               "the TARGET - serves one client from relay-connect's own.\n"
+    .closing = "Prints the public address of each TARGET. COMMAND serves each client on its\n"
+               "standard input and output, as under inetd; - serves one from its own.\n"
                "Exit: 0 done, 1 failed, 2 usage, 3 refused by the relay.\n",
     .options = options,
 };
@@ -86,7 +86,8 @@ static void parse_relay(const char *text, unsigned default_port)
 
     do {
         struct dial_host *r = &relays[relay_count];
-        size_t len = strcspn(text, ",");
+        const char *comma = strchr(text, ',');
+        size_t len = comma != NULL ? (size_t)(comma - text) : strlen(text);
         char one[ADDR_HOST + 16];
         long port = -1;
 
@@ -133,10 +134,11 @@ static void parse_targets(int argc, char **argv)
 static const char *machine_name(void)
 {
     static char host[NAME_SIZE];
+    struct utsname machine;
 
-    if (gethostname(host, sizeof host) != 0 || host[0] == '\0')
-        return "relay-connect";
-    host[sizeof host - 1] = '\0';
+    if (uname(&machine) != 0 || machine.nodename[0] == '\0')
+        return program.name;
+    text_copy(host, sizeof host, machine.nodename);
     for (char *c = host + name_span(host); *c != '\0'; c += name_span(c))
         *c = '-';
     return host;
@@ -179,8 +181,8 @@ static void print_public(const struct offering *o, const char *address)
     text_copy(last, sizeof printed[0], address);
     text_init(&t, line, sizeof line);
     text_add(&t, "%s\n", address);
-    if (write(out, t.data, t.len) != (ssize_t)t.len)
-        log_event("print public=%s error=%e", address, strerror(errno));
+    if (write(out, t.data, t.len) < 0)
+        *last = '\0';
 }
 
 static void leave_with(int code)
@@ -253,7 +255,8 @@ static void handle_signals(void)
     loop_signal(SIGINT, end_sessions);
     loop_signal(SIGQUIT, end_sessions);
     loop_signal(SIGUSR1, drain);
-    signal(SIGHUP, SIG_IGN);
+    loop_handle(SIGHUP, SIG_IGN);
+    loop_handle(SIGPIPE, SIG_IGN);
 }
 
 static void offer_all(void)
@@ -277,7 +280,7 @@ int main(int argc, char **argv)
     const char *relay;
     int first;
 
-    argv = os_title_init(argc, argv);
+    argv = os_title_init(argv);
     log_init(program.name);
     first = options_parse(&program, argc, argv);
     if (first == argc)
@@ -287,7 +290,6 @@ int main(int argc, char **argv)
     parse_relay(relay, proto->port);
     parse_targets(argc - first - 1, argv + first + 1);
     name_targets();
-    signal(SIGPIPE, SIG_IGN);
     if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions) != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
     handle_signals();

@@ -188,7 +188,6 @@ static void check_descriptors(void)
 
 static void set_up(void)
 {
-    signal(SIGPIPE, SIG_IGN);
     if (loop_init() != 0 || child_init() != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
     check_descriptors();
@@ -256,14 +255,15 @@ static void handle_signals(void)
     loop_signal(SIGINT, end_sessions);
     loop_signal(SIGQUIT, end_sessions);
     loop_signal(SIGUSR1, drain);
-    signal(SIGHUP, SIG_IGN);
+    loop_handle(SIGHUP, SIG_IGN);
+    loop_handle(SIGPIPE, SIG_IGN);
 }
 
 int main(int argc, char **argv)
 {
     int first;
 
-    argv = os_title_init(argc, argv);
+    argv = os_title_init(argv);
     log_init(program.name);
     first = options_parse(&program, argc, argv);
     parse_listens(argc - first, argv + first);

@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <string.h>
 
 int addr_numeric(struct addr *a, const char *host, unsigned port)
@@ -77,31 +76,6 @@ long addr_split_or(const char *text, char *host, unsigned port)
     memcpy(host, text, len);
     host[len] = '\0';
     return (long)port;
-}
-
-int addr_resolve(struct addr *list, int max, const char *host, unsigned port, const char **error)
-{
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found, *at;
-    int count = 0, failed;
-
-    if (addr_numeric(&list[0], host, port) == 0)
-        return 1;
-    failed = getaddrinfo(host, NULL, &hints, &found);
-    if (failed != 0) {
-        *error = gai_strerror(failed);
-        return -1;
-    }
-    for (at = found; at != NULL && count < max; at = at->ai_next) {
-        if (at->ai_addrlen > sizeof list->u)
-            continue;
-        memset(&list[count], 0, sizeof list[count]);
-        memcpy(&list[count].u, at->ai_addr, at->ai_addrlen);
-        list[count].len = at->ai_addrlen;
-        addr_set_port(&list[count++], port);
-    }
-    freeaddrinfo(found);
-    return count;
 }
 
 int addr_peer(struct addr *a, int fd)
@@ -182,20 +156,60 @@ bool addr_is_any(const struct addr *a)
     return a->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
 }
 
+static void add_in4(struct text *t, const unsigned char bytes[4])
+{
+    text_add(t, "%u.%u.%u.%u", (unsigned)bytes[0], (unsigned)bytes[1], (unsigned)bytes[2], (unsigned)bytes[3]);
+}
+
+static unsigned group(const unsigned char *bytes, int i)
+{
+    return (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
+}
+
+/* The longest run of two or more zero groups, the first of equals (RFC 5952, 4.2): where and how long. */
+static int longest_zeroes(const unsigned char *bytes, int *len)
+{
+    int best = -1;
+
+    *len = 1;
+    for (int i = 0; i < 8; i++) {
+        int end = i;
+
+        while (end < 8 && group(bytes, end) == 0)
+            end++;
+        if (end - i > *len) {
+            best = i;
+            *len = end - i;
+        }
+    }
+    return best;
+}
+
+static void add_in6(struct text *t, const unsigned char *bytes)
+{
+    int len, zeroes = longest_zeroes(bytes, &len);
+
+    for (int i = 0; i < 8; i++) {
+        if (i == zeroes) {
+            text_add(t, i == 0 ? "::" : ":");
+            i += len - 1;
+        } else {
+            text_add(t, i < 7 ? "%x:" : "%x", group(bytes, i));
+        }
+    }
+}
+
 const char *addr_host_text(const struct addr *a, char out[ADDR_TEXT])
 {
-    char host[INET6_ADDRSTRLEN] = "?";
     struct text t;
 
     text_init(&t, out, ADDR_TEXT);
     switch (a->u.any.sa_family) {
     case AF_INET:
-        inet_ntop(AF_INET, &a->u.in4.sin_addr, host, sizeof host);
-        text_add(&t, "%s", host);
+        add_in4(&t, (const unsigned char *)&a->u.in4.sin_addr);
         break;
     case AF_INET6:
-        inet_ntop(AF_INET6, &a->u.in6.sin6_addr, host, sizeof host);
-        text_add(&t, "%s", host);
+        add_in6(&t, a->u.in6.sin6_addr.s6_addr);
         if (a->u.in6.sin6_scope_id != 0)
             text_add(&t, "%%%u", (unsigned)a->u.in6.sin6_scope_id);
         break;

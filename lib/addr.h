@@ -1,8 +1,8 @@
 /*
  * addr: socket addresses: IPv4, IPv6 and unix, as text and as structures.
  *
- * One job: to read, write and compare them. It opens no socket; only
- * addr_resolve asks for names, and may block.
+ * One job: to read, write and compare them. It opens no socket and asks for
+ * no name.
  */
 #ifndef ADDR_H
 #define ADDR_H
@@ -43,13 +43,6 @@ long addr_split(const char *text, char *host);
 
 /* The same, but :PORT may be missing: the port is then the one given here. */
 long addr_split_or(const char *text, char *host, unsigned port);
-
-/*
- * Looks a host up, numeric or a name, and fills at most max addresses for
- * stream sockets. May block. Returns their number, or -1 with *error set to a
- * sentence (static).
- */
-int addr_resolve(struct addr *list, int max, const char *host, unsigned port, const char **error);
 
 /* The other end and this end of a connected socket. Returns -1 with errno. */
 int addr_peer(struct addr *a, int fd);

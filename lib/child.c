@@ -9,15 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define BUCKETS 1024
-
-/* As many as any caller keeps. */
-#define KEEP_MOST 8
 
 static struct child *living[BUCKETS];
 static int count_living;
@@ -62,7 +57,7 @@ int child_init(void)
 
 pid_t child_fork(struct child *c)
 {
-    pid_t pid = fork();
+    pid_t pid = os_fork();
 
     if (pid < 0)
         return -1;
@@ -77,28 +72,30 @@ pid_t child_fork(struct child *c)
     return pid;
 }
 
-static int ascending(const void *a, const void *b)
+/* The lowest of these that is not below from; the limit if there is none. */
+static int lowest_from(const int *fds, int count, int from)
 {
-    return *(const int *)a - *(const int *)b;
+    int lowest = loop_limit();
+
+    for (int i = 0; i < count; i++)
+        if (fds[i] >= from && fds[i] < lowest)
+            lowest = fds[i];
+    return lowest;
 }
 
 void child_keep(const int *fds, int count, unsigned stdio)
 {
-    int keep[KEEP_MOST];
     int next = STDERR_FILENO + 1;
 
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
         if (!(stdio & 1U << fd))
             dup2(null_fd, fd);
-    memcpy(keep, fds, (size_t)count * sizeof *fds);
-    qsort(keep, (size_t)count, sizeof *keep, ascending);
-    for (int i = 0; i < count; i++) {
-        if (keep[i] < next)
-            continue;
-        os_close_range(next, keep[i] - 1);
-        next = keep[i] + 1;
+    while (next < loop_limit()) {
+        int keep = lowest_from(fds, count, next);
+
+        os_close_range(next, keep - 1);
+        next = keep + 1;
     }
-    os_close_range(next, loop_limit() - 1);
 }
 
 void child_signal_all(int signo)

@@ -3,6 +3,7 @@
  */
 #include "command.h"
 
+#include "loop.h"
 #include "os.h"
 #include "sock.h"
 #include "text.h"
@@ -10,10 +11,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+extern char **environ;
 
 /* How long a client may take to read the last of the answer and close. */
 #define LINGER_MS 30000
@@ -21,41 +25,63 @@
 /* What a shell says for a command that cannot be run. */
 #define CANNOT_RUN 127
 
-static void set_number(const char *name, unsigned number)
-{
-    char digits[16];
-    struct text t;
+/* What the variables of UCSPI begin with, and how many are set here at most. */
+static const char *const ucspi[] = {"PROTO=", "TCPREMOTE", "TCPLOCAL"};
+#define MOST_SET 6
 
-    text_init(&t, digits, sizeof digits);
-    text_add(&t, "%u", number);
-    setenv(name, digits, 1);
+#define MOST_VARIABLES 1024
+
+static char *variables[MOST_VARIABLES + 1];
+static int variable_count;
+static char values[1024];
+static struct text next_value;
+
+static bool is_ucspi(const char *variable)
+{
+    for (size_t i = 0; i < sizeof ucspi / sizeof *ucspi; i++)
+        if (strncmp(variable, ucspi[i], strlen(ucspi[i])) == 0)
+            return true;
+    return false;
 }
 
+static void add_variable(const char *format, ...)
+{
+    va_list args;
+
+    variables[variable_count++] = next_value.data;
+    va_start(args, format);
+    text_vadd(&next_value, format, args);
+    va_end(args);
+    text_init(&next_value, next_value.data + next_value.len + 1, next_value.size - next_value.len - 1);
+}
+
+/* Built by hand, without a heap: this process is about to become the command. */
 static void set_environment(const struct command_peers *peers)
 {
-    static const char *const names[] = {"TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST", "TCPREMOTEINFO",
-                                        "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST"};
     char host[ADDR_TEXT];
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        unsetenv(names[i]);
-    setenv("PROTO", "TCP", 1);
+    for (char **from = environ; *from != NULL && variable_count < MOST_VARIABLES - MOST_SET; from++)
+        if (!is_ucspi(*from))
+            variables[variable_count++] = *from;
+    text_init(&next_value, values, sizeof values);
+    add_variable("PROTO=TCP");
     if (peers->client->len != 0) {
-        setenv("TCPREMOTEIP", addr_host_text(peers->client, host), 1);
-        set_number("TCPREMOTEPORT", addr_port(peers->client));
+        add_variable("TCPREMOTEIP=%s", addr_host_text(peers->client, host));
+        add_variable("TCPREMOTEPORT=%u", addr_port(peers->client));
     }
-    setenv("TCPLOCALIP", addr_host_text(peers->relay, host), 1);
+    add_variable("TCPLOCALIP=%s", addr_host_text(peers->relay, host));
     if (peers->public_port != 0) {
-        setenv("TCPLOCALHOST", peers->public_host, 1);
-        set_number("TCPLOCALPORT", peers->public_port);
+        add_variable("TCPLOCALHOST=%s", peers->public_host);
+        add_variable("TCPLOCALPORT=%u", peers->public_port);
     }
+    environ = variables;
 }
 
 static void run(char **command, int fd, const struct command_peers *peers)
 {
     os_signal_with_parent(SIGTERM);
-    signal(SIGPIPE, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    loop_handle(SIGPIPE, SIG_DFL);
+    loop_handle(SIGHUP, SIG_DFL);
     set_environment(peers);
     sock_set_blocking(fd, 1);
     dup2(fd, STDIN_FILENO);
@@ -101,7 +127,7 @@ void command_run(char **command, int fd, const struct command_peers *peers, stru
 
     sock_session_options(fd);
     setpgid(0, 0);
-    pid = fork();
+    pid = os_fork();
     if (pid == 0)
         run(command, fd, peers);
     status = pid > 0 ? wait_for(pid) : -1;

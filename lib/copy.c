@@ -3,13 +3,13 @@
  */
 #include "copy.h"
 
+#include "clock.h"
 #include "os.h"
 #include "sock.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES 32768
@@ -53,14 +53,6 @@ struct copy {
 };
 
 static char buffers[SIDES][BUFFER_BYTES];
-
-static long long now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static bool would_block(void)
 {
@@ -195,7 +187,7 @@ static int patience(const struct copy *c)
     int wait = c->settled ? -1 : SILENT_CHECK_MS;
 
     if (c->idle_ms > 0) {
-        long long left = c->moved_at + c->idle_ms - now_ms();
+        long long left = c->moved_at + c->idle_ms - clock_ms();
 
         if (wait < 0 || left < wait)
             wait = left > 0 ? (int)left : 0;
@@ -208,7 +200,7 @@ static int waited(struct copy *c, enum copy_end *end)
 {
     bool waits = false;
 
-    if (c->idle_ms > 0 && now_ms() - c->moved_at >= c->idle_ms) {
+    if (c->idle_ms > 0 && clock_ms() - c->moved_at >= c->idle_ms) {
         *end = COPY_IDLE;
         return -1;
     }
@@ -263,7 +255,7 @@ static enum copy_end move_all(struct copy *c)
             continue;
         c->settled = false;
         if (c->idle_ms > 0)
-            c->moved_at = now_ms();
+            c->moved_at = clock_ms();
         for (int i = 0; i < SIDES; i++)
             if (react(&c->side[i], &c->side[!i], &c->polled[2 * i]) != 0)
                 return end_of_errno();
@@ -280,7 +272,7 @@ void copy_run(struct leg *client, struct leg *server, int idle_ms, struct copy_r
     for (int i = 0; i < SIDES; i++)
         c.side[i].buffer = buffers[i];
     if (idle_ms > 0)
-        c.moved_at = now_ms();
+        c.moved_at = clock_ms();
     result->end = move_all(&c);
     result->error = errno;
     result->up = c.side[CLIENT].moved;

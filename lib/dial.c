@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,14 +29,42 @@ int dial_addr(const struct addr *to, int seconds, char why[DIAL_WHY])
     return -1;
 }
 
+/*
+ * Looks a name up. What the system allocates is not given back: only children
+ * ask, and they are short. Returns how many addresses there are, or -1 with the
+ * reason in why.
+ */
+static int resolve(const struct dial_host *to, struct addr list[MOST_ADDRESSES], char why[DIAL_WHY])
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    int count = 0, failed;
+
+    if (addr_numeric(&list[0], to->host, to->port) == 0)
+        return 1;
+    failed = getaddrinfo(to->host, NULL, &hints, &found);
+    if (failed != 0) {
+        text_copy(why, DIAL_WHY, failed == EAI_AGAIN ? "no name server answers" : "that host is not known");
+        return -1;
+    }
+    for (; found != NULL && count < MOST_ADDRESSES; found = found->ai_next) {
+        if (found->ai_addrlen > sizeof list->u)
+            continue;
+        memset(&list[count], 0, sizeof list[count]);
+        memcpy(&list[count].u, found->ai_addr, found->ai_addrlen);
+        list[count].len = found->ai_addrlen;
+        addr_set_port(&list[count++], to->port);
+    }
+    return count;
+}
+
 int dial_now(const struct dial_host *to, int seconds, char why[DIAL_WHY])
 {
     struct addr list[MOST_ADDRESSES];
-    const char *error = "the name has no address";
-    int count = addr_resolve(list, MOST_ADDRESSES, to->host, to->port, &error);
+    int count;
 
-    if (count <= 0)
-        text_copy(why, DIAL_WHY, error);
+    text_copy(why, DIAL_WHY, "the name has no address");
+    count = resolve(to, list, why);
     for (int i = 0; i < count; i++) {
         int fd = dial_addr(&list[i], seconds, why);
 

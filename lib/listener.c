@@ -3,6 +3,7 @@
  */
 #include "listener.h"
 
+#include "clock.h"
 #include "log.h"
 #include "sock.h"
 
@@ -47,9 +48,9 @@ static void resume(void *owner)
 
 static void pause_for(const char *reason, bool even_reserved)
 {
-    if (logged == 0 || loop_now() - logged > PAUSE_LOG_MS) {
+    if (logged == 0 || clock_ms() - logged > PAUSE_LOG_MS) {
         log_event("pause reason=%e", reason);
-        logged = loop_now();
+        logged = clock_ms();
     }
     pausing = true;
     pausing_reserved |= even_reserved;

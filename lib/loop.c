@@ -3,6 +3,8 @@
  */
 #include "loop.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -61,19 +63,6 @@ static bool system_watches(int count)
     return pselect(count, (fd_set *)found[0].words, NULL, NULL, &at_once, NULL) >= 0 || errno != EINVAL;
 }
 
-static int lower_limit(int count)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return -1;
-    limit = count;
-    if (files.rlim_cur <= (rlim_t)count)
-        return 0;
-    files.rlim_cur = (rlim_t)count;
-    return setrlimit(RLIMIT_NOFILE, &files);
-}
-
 int loop_init(void)
 {
     struct rlimit files;
@@ -93,7 +82,7 @@ int loop_init(void)
     sigprocmask(SIG_SETMASK, NULL, &original_mask);
     if (!system_watches(limit))
         limit = FD_SETSIZE;
-    return lower_limit(limit);
+    return 0;
 }
 
 int loop_limit(void)
@@ -200,7 +189,7 @@ void timer_stop(struct timer *t)
 void timer_set(struct timer *t, long long milliseconds)
 {
     timer_stop(t);
-    t->due = loop_now() + milliseconds;
+    t->due = clock_ms() + milliseconds;
     attach(&timers, meld(timers, t));
 }
 
@@ -211,7 +200,7 @@ bool timer_is_set(const struct timer *t)
 
 static void fire_timers(void)
 {
-    long long now = loop_now();
+    long long now = clock_ms();
 
     while (timers != NULL && timers->due <= now) {
         struct timer *t = timers;
@@ -226,16 +215,22 @@ static void catch(int signo)
     caught[signo] = 1;
 }
 
-void loop_signal(int signo, void (*act)(int signo))
+void loop_handle(int signo, void (*handler)(int))
 {
     struct sigaction how;
+
+    memset(&how, 0, sizeof how);
+    how.sa_handler = handler;
+    sigemptyset(&how.sa_mask);
+    sigaction(signo, &how, NULL);
+}
+
+void loop_signal(int signo, void (*act)(int signo))
+{
     sigset_t one;
 
     actions[signo] = act;
-    memset(&how, 0, sizeof how);
-    how.sa_handler = catch;
-    sigemptyset(&how.sa_mask);
-    sigaction(signo, &how, NULL);
+    loop_handle(signo, catch);
     sigemptyset(&one);
     sigaddset(&one, signo);
     sigprocmask(SIG_BLOCK, &one, NULL);
@@ -249,14 +244,6 @@ static void act_on_signals(void)
         caught[signo] = 0;
         actions[signo](signo);
     }
-}
-
-long long loop_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void dispatch(int count)
@@ -281,7 +268,7 @@ static int wait_once(void)
     int count = highest + 1, ready;
 
     if (timers != NULL) {
-        long long left = timers->due - loop_now();
+        long long left = timers->due - clock_ms();
 
         if (left > 0) {
             until.tv_sec = (time_t)(left / 1000);
@@ -320,6 +307,6 @@ void loop_leave(void)
 {
     for (int signo = 1; signo < SIGNALS; signo++)
         if (actions[signo] != NULL)
-            signal(signo, signo == SIGHUP ? SIG_IGN : SIG_DFL);
+            loop_handle(signo, signo == SIGHUP ? SIG_IGN : SIG_DFL);
     sigprocmask(SIG_SETMASK, &original_mask, NULL);
 }

@@ -21,13 +21,13 @@ struct watch {
 
 /* A timer. All zeroes is one that is not set. The owner keeps it in place while it is set. */
 struct timer {
-    long long due;                      /* milliseconds, of loop_now */
+    long long due;                      /* milliseconds, of clock_ms */
     void (*fire)(void *owner);
     void *owner;
     struct timer *child, *next, **link; /* the loop's: a pairing heap */
 };
 
-/* Takes over the limit on open files, at most LOOP_MAX. Returns -1 with errno. */
+/* Makes its sets as large as the limit on open files, at most LOOP_MAX. Returns -1 with errno. */
 #define LOOP_MAX 1048576
 int loop_init(void);
 
@@ -49,8 +49,8 @@ bool timer_is_set(const struct timer *t);
 /* Calls act(signo) from the loop after the signal came. Call it before loop_run. */
 void loop_signal(int signo, void (*act)(int signo));
 
-/* Milliseconds on a clock that only goes forward. */
-long long loop_now(void);
+/* What a signal does in this process, from now on: SIG_IGN, SIG_DFL or a handler. */
+void loop_handle(int signo, void (*handler)(int));
 
 /* Runs until loop_stop is called. Returns -1 with errno where the system fails. */
 int loop_run(void);

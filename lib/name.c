@@ -3,11 +3,19 @@
  */
 #include "name.h"
 
-#include <string.h>
+static bool allowed(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
+}
 
 size_t name_span(const char *text)
 {
-    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+    size_t len = 0;
+
+    while (allowed(text[len]))
+        len++;
+    return len;
 }
 
 bool name_valid(const char *text)

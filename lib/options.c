@@ -120,10 +120,8 @@ static void parse_long(const struct program *p, char **argv, int *at)
         help(p);
     if (strcmp(name, "version") == 0)
         version(p);
-    if (o == NULL)
+    if (o == NULL || (o->value == NULL && equals != NULL))
         options_mistake(p, "%e is not an option", argv[*at]);
-    else if (o->value == NULL && equals != NULL)
-        options_mistake(p, "--%s takes no value", o->name);
     else if (o->value == NULL)
         set(p, o, NULL);
     else

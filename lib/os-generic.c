@@ -21,6 +21,11 @@ int os_accept(int listener, struct sockaddr *from, socklen_t *len)
     return fd;
 }
 
+pid_t os_fork(void)
+{
+    return fork();
+}
+
 void os_close_range(int low, int high)
 {
     for (int fd = low; fd <= high; fd++)
@@ -69,9 +74,8 @@ void os_signal_with_parent(int signo)
     (void)signo;
 }
 
-char **os_title_init(int argc, char **argv)
+char **os_title_init(char **argv)
 {
-    (void)argc;
     return argv;
 }
 

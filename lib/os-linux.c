@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -25,6 +24,16 @@
 int os_accept(int listener, struct sockaddr *from, socklen_t *len)
 {
     return accept4(listener, from, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* musl's fork() brings the locks of threads along, 2 kB of them; its _Fork() is POSIX.1-2024's. */
+pid_t os_fork(void)
+{
+#ifdef __GLIBC__
+    return fork();
+#else
+    return _Fork();
+#endif
 }
 
 void os_close_range(int low, int high)
@@ -79,7 +88,8 @@ bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged)
     socklen_t len = sizeof info;
     int queued = 0;
 
-    *unacknowledged = ioctl(fd, SIOCOUTQ, &queued) == 0 && queued > 0;
+    /* tcp(7): SIOCOUTQ, by its older name. */
+    *unacknowledged = ioctl(fd, TIOCOUTQ, &queued) == 0 && queued > 0;
     if (!*unacknowledged)
         return false;
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
@@ -96,11 +106,18 @@ void os_signal_with_parent(int signo)
 static char *title_start;
 static size_t title_size;
 
-static char **copy_strings(char **from, int count)
+/* Copies the strings and moves *end behind those that follow each other there. NULL: no memory. */
+static char **copy_strings(char **from, char **end)
 {
-    char **copy = calloc((size_t)count + 1, sizeof *copy);
+    char **copy;
+    size_t count = 0;
 
-    for (int i = 0; copy != NULL && i < count; i++) {
+    while (from[count] != NULL)
+        count++;
+    copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy != NULL && i < count; i++) {
+        if (from[i] == *end)
+            *end += strlen(*end) + 1;
         copy[i] = strdup(from[i]);
         if (copy[i] == NULL)
             return NULL;
@@ -108,24 +125,14 @@ static char **copy_strings(char **from, int count)
     return copy;
 }
 
-char **os_title_init(int argc, char **argv)
+char **os_title_init(char **argv)
 {
-    int variables = 0;
     char *end = argv[0];
-    char **arguments, **environment;
+    char **arguments = copy_strings(argv, &end);
+    char **environment = copy_strings(environ, &end);
 
-    while (environ[variables] != NULL)
-        variables++;
-    arguments = copy_strings(argv, argc);
-    environment = copy_strings(environ, variables);
-    if (argc < 1 || arguments == NULL || environment == NULL)
+    if (arguments == NULL || environment == NULL)
         return argv;
-    for (int i = 0; i < argc; i++)
-        if (argv[i] == end)
-            end += strlen(end) + 1;
-    for (int i = 0; i < variables; i++)
-        if (environ[i] == end)
-            end += strlen(end) + 1;
     environ = environment;
     title_start = argv[0];
     title_size = (size_t)(end - argv[0]);

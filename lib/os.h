@@ -10,9 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 /* accept(); the new socket is non-blocking and close-on-exec. -1 with errno. */
 int os_accept(int listener, struct sockaddr *from, socklen_t *len);
+
+/* fork(), for a process without threads. */
+pid_t os_fork(void);
 
 /* Closes the descriptors from low to high, both included. */
 void os_close_range(int low, int high);
@@ -42,7 +46,7 @@ void os_signal_with_parent(int signo);
  * anything else reads them and returns those to use from then on; without it,
  * or where the system has no way, os_title does nothing.
  */
-char **os_title_init(int argc, char **argv);
+char **os_title_init(char **argv);
 void os_title(const char *title);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "rendezvous.h"
 
+#include "clock.h"
 #include "listener.h"
 #include "log.h"
 #include "session.h"
@@ -110,7 +111,7 @@ static void pair(struct rendezvous *r, struct leg client, const struct addr *fro
     struct session_plan plan = {
         .service = r->service,
         .client = from,
-        .waited_ms = loop_now() - since,
+        .waited_ms = clock_ms() - since,
         .body = copy_body,
         .arg = &legs,
         .keep = {client.rfd, client.wfd, server.rfd, server.wfd},
@@ -165,7 +166,7 @@ static struct waiter *wait_at(struct rendezvous *r, struct waiters *list, struct
     w->at = r;
     w->leg = leg;
     w->from = *from;
-    w->since = loop_now();
+    w->since = clock_ms();
     w->claim.owner = w;
     append(list, w);
     return w;
@@ -176,7 +177,7 @@ void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *
     struct waiter *w = r->servers.first;
 
     if (w != NULL) {
-        pair(r, leg, from, forget(&r->servers, w), loop_now());
+        pair(r, leg, from, forget(&r->servers, w), clock_ms());
         return;
     }
     w = wait_at(r, &r->clients, leg, from);

@@ -22,7 +22,7 @@ struct waiter {
     struct addr from;
     struct claim claim;     /* for the protocols that have ids */
     struct timer deadline;
-    long long since;        /* loop_now at its arrival */
+    long long since;        /* clock_ms at its arrival */
     struct waiter *next, **link;
 };
 

@@ -4,6 +4,7 @@
 #include "session.h"
 
 #include "child.h"
+#include "clock.h"
 #include "log.h"
 #include "loop.h"
 #include "os.h"
@@ -62,7 +63,7 @@ static void log_end(const struct session *s)
 {
     const struct copy_result *copy = &s->report.copy;
     char client[ADDR_TEXT], line[512];
-    long long ms = loop_now() - s->started;
+    long long ms = clock_ms() - s->started;
     struct text t;
 
     text_init(&t, line, sizeof line);
@@ -162,7 +163,7 @@ pid_t session_start(const struct session_plan *plan)
     s->child.ended = child_ended;
     text_copy(s->service, sizeof s->service, plan->service);
     s->client = *plan->client;
-    s->started = loop_now();
+    s->started = clock_ms();
     s->ended = plan->ended;
     s->owner = plan->owner;
     pid = child_fork(&s->child);
@@ -176,10 +177,7 @@ pid_t session_start(const struct session_plan *plan)
         return -1;
     }
     living++;
-    addr_text(plan->client, client);
-    if (plan->waited_ms >= 0)
-        log_event("pair service=%e client=%s pid=%d waited_ms=%l", s->service, client, (int)pid, plan->waited_ms);
-    else
-        log_event("pair service=%e client=%s pid=%d", s->service, client, (int)pid);
+    log_event("pair service=%e client=%s pid=%d waited_ms=%l", s->service, addr_text(plan->client, client),
+              (int)pid, plan->waited_ms);
     return pid;
 }

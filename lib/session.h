@@ -20,7 +20,7 @@ struct session_report {
 struct session_plan {
     const char *service;
     const struct addr *client;      /* its len is 0 where nobody knows */
-    long long waited_ms;            /* for the log; below 0: not said */
+    long long waited_ms;            /* for the log */
     /* In the child: owns what keep names and nothing else. */
     void (*body)(void *arg, struct session_report *report);
     void *arg;

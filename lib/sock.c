@@ -3,13 +3,13 @@
  */
 #include "sock.h"
 
+#include "clock.h"
 #include "os.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long a session's connection may be silent before it is probed, in seconds. */
@@ -149,21 +149,13 @@ int sock_connect_finish(int fd)
     return errno == 0 ? 0 : -1;
 }
 
-static long long milliseconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int sock_connect_wait(int fd, int milliseconds)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
-    long long end = milliseconds_now() + milliseconds;
+    long long end = clock_ms() + milliseconds;
 
     for (;;) {
-        long long left = end - milliseconds_now();
+        long long left = end - clock_ms();
         int ready = poll(&p, 1, left > 0 ? (int)left : 0);
 
         if (ready > 0)

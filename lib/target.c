@@ -23,10 +23,19 @@ static const char *take_name(struct target *t, const char **text)
     return NULL;
 }
 
+static size_t digits_span(const char *text)
+{
+    size_t len = 0;
+
+    while (text[len] >= '0' && text[len] <= '9')
+        len++;
+    return len;
+}
+
 /* PUBLIC: stands before a path, a dash, or something that has a colon itself. */
 static const char *take_public(struct target *t, const char **text)
 {
-    size_t len = strspn(*text, "0123456789");
+    size_t len = digits_span(*text);
     const char *rest = *text + len + 1;
     char digits[8];
     long port;

@@ -27,14 +27,14 @@ static void add_bytes(struct text *t, const char *bytes, size_t len)
     t->data[t->len] = '\0';
 }
 
-static void add_number(struct text *t, unsigned long long n, bool negative)
+static void add_number(struct text *t, unsigned long long n, unsigned base, bool negative)
 {
     char digits[24];
     size_t at = sizeof digits;
 
     do {
-        digits[--at] = hex_digits[n % 10];
-        n /= 10;
+        digits[--at] = hex_digits[n % base];
+        n /= base;
     } while (n > 0);
     if (negative)
         digits[--at] = '-';
@@ -43,7 +43,7 @@ static void add_number(struct text *t, unsigned long long n, bool negative)
 
 static void add_signed(struct text *t, long long n)
 {
-    add_number(t, n < 0 ? 0ULL - (unsigned long long)n : (unsigned long long)n, n < 0);
+    add_number(t, n < 0 ? 0ULL - (unsigned long long)n : (unsigned long long)n, 10, n < 0);
 }
 
 static void add_escaped(struct text *t, const char *s)
@@ -80,7 +80,10 @@ void text_vadd(struct text *t, const char *format, va_list args)
             add_signed(t, va_arg(args, int));
             break;
         case 'u':
-            add_number(t, va_arg(args, unsigned), false);
+            add_number(t, va_arg(args, unsigned), 10, false);
+            break;
+        case 'x':
+            add_number(t, va_arg(args, unsigned), 16, false);
             break;
         case 'l':
             add_signed(t, va_arg(args, long long));

@@ -27,7 +27,7 @@ void text_init(struct text *t, char *data, size_t size);
 /*
  * Adds text. %s a string as it is; %e a peer's string: what is not printable
  * ASCII, a space, a quote and a backslash become \xNN, and it is cut at
- * TEXT_PEER_MAX bytes; %d int; %u unsigned; %l long long; %%.
+ * TEXT_PEER_MAX bytes; %d int; %u unsigned, %x in hex; %l long long; %%.
  */
 void text_add(struct text *t, const char *format, ...);
 void text_vadd(struct text *t, const char *format, va_list args);

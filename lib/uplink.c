@@ -61,13 +61,12 @@ void uplink_lost(struct uplink *u, const char *reason)
 
     if (u->stopped)
         return;
+    log_event("lost service=%e relay=%e:%u reason=%e", u->service, u->hosts[0].host, u->hosts[0].port, reason);
     if (u->once) {
-        log_event("lost service=%e relay=%e:%u reason=%e", u->service, u->hosts[0].host, u->hosts[0].port, reason);
         u->ended(u->owner);
         return;
     }
     wait = backoff_next(&u->backoff);
-    log_event("lost service=%e relay=%e:%u reason=%e retry_ms=%l", u->service, u->hosts[0].host,
-              u->hosts[0].port, reason, wait);
+    log_event("retry service=%e in_ms=%l", u->service, wait);
     timer_set(&u->again, wait);
 }

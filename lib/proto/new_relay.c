@@ -8,6 +8,7 @@
 #include "relay_proto.h"
 
 #include "new_line.h"
+#include "../clock.h"
 #include "../line.h"
 #include "../log.h"
 #include "../newcomers.h"
@@ -53,7 +54,7 @@ struct conn {
     struct timer deadline;      /* of the line, or of leaving */
     struct timer plain;         /* ASKING: silence until then makes it a plain server */
     struct timer ping;
-    long long heard;            /* loop_now of its last line */
+    long long heard;            /* clock_ms of its last line */
     struct offer *offer;        /* SERVING */
 };
 
@@ -314,7 +315,7 @@ static void serving(struct conn *c)
 {
     newcomers_drop(&c->from);
     c->state = SERVING;
-    c->heard = loop_now();
+    c->heard = clock_ms();
     timer_stop(&c->deadline);
     timer_stop(&c->plain);
 }
@@ -347,7 +348,7 @@ static void ping(void *owner)
 {
     struct conn *c = owner;
 
-    if (loop_now() - c->heard >= SILENCE_MS)
+    if (clock_ms() - c->heard >= SILENCE_MS)
         server_gone(c, "timeout");
     else if (sock_send(c->watch.fd, "[PING]\n", 7) != 0)
         server_gone(c, "slow");
@@ -542,7 +543,7 @@ static void whole_line(struct conn *c)
 {
     struct new_line line;
 
-    c->heard = loop_now();
+    c->heard = clock_ms();
     if (c->state == SERVING)
         timer_stop(&c->deadline);
     if (new_line_parse(c->line.bytes, c->line.len, &line) != 0) {

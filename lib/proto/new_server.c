@@ -146,7 +146,6 @@ static void start_session(struct link *l, const struct new_line *line)
     struct session_plan plan = {
         .service = l->offering->name,
         .client = &line->from,
-        .waited_ms = -1,
         .body = serve,
         .arg = &job,
         .keep = {-1, -1, -1, -1},
@@ -226,8 +225,10 @@ static void error(struct link *l, const struct new_line *line)
     static const char *const final[] = {"version", "line", "auth", "port-denied", "replaced"};
 
     for (size_t i = 0; i < sizeof final / sizeof *final; i++)
-        if (strcmp(line->code, final[i]) == 0)
+        if (strcmp(line->code, final[i]) == 0) {
             l->hooks->refused(l->offering, line->code, line->text);
+            return;
+        }
     disconnect(l, line->code);
 }
 
