@@ -128,9 +128,10 @@ static char **copy_strings(char **from, char **end)
 char **os_title_init(char **argv)
 {
     char *end = argv[0];
-    char **arguments = copy_strings(argv, &end);
-    char **environment = copy_strings(environ, &end);
+    static char **arguments, **environment;
 
+    arguments = copy_strings(argv, &end);
+    environment = copy_strings(environ, &end);
     if (arguments == NULL || environment == NULL)
         return argv;
     environ = environment;
