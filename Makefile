@@ -3,6 +3,7 @@
 CC = cc
 CFLAGS = -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 LDFLAGS =
+# For a linker that does not know these: make SMALL=
 SMALL = -Wl,--gc-sections -Wl,-z,noseparate-code
 WARNINGS = -std=c99 -pedantic -Wall -Wextra -Wshadow
 PREFIX = /usr/local
@@ -30,9 +31,28 @@ relayd: $(RELAYD) $(COMMON)
 relay-connect: $(CONNECT) $(COMMON)
 	$(CC) $(CFLAGS) $(SMALL) $(LDFLAGS) -o $@ $(CONNECT) $(COMMON)
 
-.SUFFIXES: .c .o
+.SUFFIXES: .o .c
 .c.o:
 	$(COMPILE) $<
+
+# Every object depends on every header: they are small, and a build takes seconds.
+HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/claim.h lib/clock.h \
+	lib/command.h lib/copy.h lib/dial.h lib/leg.h lib/line.h lib/listener.h \
+	lib/log.h lib/loop.h lib/name.h lib/newcomers.h lib/options.h lib/os.h \
+	lib/portpool.h lib/rendezvous.h lib/service.h lib/session.h lib/slab.h \
+	lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/uplink.h \
+	lib/proto/new_line.h lib/proto/relay_proto.h lib/proto/server_proto.h
+
+$(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
+
+# What the tests call.
+TOOLS = test/tools/churn test/tools/drip test/tools/load test/tools/plain_echo \
+	test/tools/plain_relay
+
+test-tools: $(TOOLS)
+
+.c:
+	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ $<
 
 test: all
 	scripts/check --no-install
@@ -49,4 +69,4 @@ install: all
 	cp man/relay-connect.1 $(DESTDIR)$(PREFIX)/share/man/man1/relay-connect.1
 
 clean:
-	rm -f relayd relay-connect *.o lib/*.o lib/proto/*.o
+	rm -f relayd relay-connect *.o lib/*.o lib/proto/*.o $(TOOLS)
