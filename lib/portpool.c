@@ -105,6 +105,13 @@ void portpool_take_back(struct portpool *pool, struct port *port)
     pool->given--;
 }
 
+void portpool_close(struct portpool *pool)
+{
+    for (int i = 0; i < pool->count; i++)
+        close(pool->ports[i].fd);
+    pool->count = 0;
+}
+
 void portpool_text(const struct portpool *pool, struct text *t)
 {
     if (pool->count == 0)

@@ -43,6 +43,9 @@ int portpool_give(struct portpool *pool, struct port *port);
 /* Takes it back: clients in its backlog are reset, new ones are refused. */
 void portpool_take_back(struct portpool *pool, struct port *port);
 
+/* Gives all ports up for others to bind. None is given out any more. */
+void portpool_close(struct portpool *pool);
+
 /* Adds the numbers, as 62515-62714 or, with gaps, 40001,40005-40007. */
 void portpool_text(const struct portpool *pool, struct text *t);
 

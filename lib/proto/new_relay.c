@@ -717,15 +717,16 @@ static void stop(void)
 {
     struct conn *c;
 
-    for (struct endpoint *e = endpoints; e < endpoints + endpoint_count; e++) {
-        listener_stop(&e->listener);
-        close(e->fd);
-    }
     for (size_t i = 0; (c = slab_at(&conns, i)) != NULL; i++) {
         if (c->offer != NULL)
             offer_close(c->offer, "drain");
         if (c->at != NULL)
             conn_close(c);
+    }
+    for (struct endpoint *e = endpoints; e < endpoints + endpoint_count; e++) {
+        listener_stop(&e->listener);
+        close(e->fd);
+        portpool_close(&e->pool);
     }
 }
 

@@ -9,8 +9,9 @@
  *
  * A client's connection begins with a head that tells the server the mode, the
  * seed and how many bytes go up and down; both sides then play their part of
- * the mode (see modes[]). The server ends on SIGTERM. Both print what they
- * counted and exit with 0 only if nothing failed.
+ * the mode (see modes[]). Both print what they counted, the server whenever no
+ * session is left, and exit with 0 only if nothing failed. SIGTERM ends the
+ * server.
  *
  * The mode hold keeps its connections: it prints "held N" once each has moved
  * its bytes, "alive N" after moving them again for every line on standard
@@ -63,6 +64,8 @@ static const struct mode {
     {"server-resets", {AFTER_ALL, WAIT, A_RESET}, {AT_ONCE, RESET, END}},
     {"client-cuts", {AT_ONCE, CUT, END}, {AT_ONCE, WAIT, CUT_OFF}},
     {"server-cuts", {AT_ONCE, WAIT, CUT_OFF}, {AT_ONCE, CUT, END}},
+    {"half-client-resets", {AFTER_EOF, RESET, END}, {AT_ONCE, SHUT, CUT_OFF}},
+    {"half-server-resets", {AT_ONCE, SHUT, CUT_OFF}, {AFTER_EOF, RESET, END}},
     {"client-closes", {AT_ONCE, CLOSE, END}, {AT_ONCE, WAIT, END}},
     {"server-closes", {AT_ONCE, WAIT, END}, {AT_ONCE, CLOSE, END}},
     {"hold", {AT_ONCE, STAY, END}, {AS_IT_COMES, SHUT, END}},
@@ -101,7 +104,7 @@ static size_t active, room;
 
 static unsigned long started, finished, failed, said;
 static uint64_t bytes_in, bytes_out;
-static long long slowest_reset;
+static long long since, slowest_reset;
 static bool holding, held, stdin_ended;
 static volatile sig_atomic_t told_to_end;
 
@@ -176,12 +179,22 @@ static bool head_done(const struct session *s)
 
 /* The ends of a session. */
 
+static void print_counts(void)
+{
+    printf("sessions=%lu failed=%lu unfinished=%lu in=%llu out=%llu ms=%lld slowest_reset_ms=%lld\n", finished, failed,
+           (unsigned long)active, (unsigned long long)bytes_in, (unsigned long long)bytes_out, now_ms() - since,
+           slowest_reset);
+    fflush(stdout);
+}
+
 static void forget(struct session *s)
 {
     bytes_in += s->in;
     bytes_out += s->out;
     finished++;
     *s = sessions[--active];
+    if (ask.server && active == 0)
+        print_counts();
 }
 
 static void end_well(struct session *s)
@@ -645,6 +658,7 @@ static void find_address(const char *text)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
     const char *colon = strrchr(text, ':');
+    bool brackets = text[0] == '[';
     char host[256];
     int error;
 
@@ -652,7 +666,7 @@ static void find_address(const char *text)
         find_unix(text + 5);
         return;
     }
-    snprintf(host, sizeof host, "%.*s", colon != NULL ? (int)(colon - text) : 0, text);
+    snprintf(host, sizeof host, "%.*s", colon != NULL ? (int)(colon - text) - 2 * brackets : 0, text + brackets);
     error = getaddrinfo(host, colon != NULL ? colon + 1 : "", &hints, &found);
     if (error != 0) {
         fprintf(stderr, "load: %s: %s\n", text, gai_strerror(error));
@@ -756,8 +770,7 @@ static void raise_limit(void)
 
 int main(int argc, char **argv)
 {
-    long long since = now_ms();
-
+    since = now_ms();
     if (argc < 3 || (strcmp(argv[1], "server") != 0 && strcmp(argv[1], "client") != 0))
         usage();
     ask.server = strcmp(argv[1], "server") == 0;
@@ -769,8 +782,6 @@ int main(int argc, char **argv)
     if (ask.server)
         start_server(argv[2]);
     run();
-    printf("sessions=%lu failed=%lu unfinished=%lu in=%llu out=%llu ms=%lld slowest_reset_ms=%lld\n", finished, failed,
-           (unsigned long)active, (unsigned long long)bytes_in, (unsigned long long)bytes_out, now_ms() - since,
-           slowest_reset);
+    print_counts();
     return failed > 0 || active > 0;
 }

@@ -1,0 +1,560 @@
+# helper: what all tests share. It starts programs on ports of the system's
+# choice, each in a session of its own (setsid), so that every process that
+# comes of them can be found; waits for conditions, with a deadline; and after
+# each test ends what was started and fails the test if a process, a port or a
+# descriptor was left behind, or if a sanitizer or valgrind had something to say.
+#
+# From the environment:
+#   RELAYD, RELAY_CONNECT   the programs, arguments allowed: RELAYD='valgrind ./relayd'
+#   TIME_FACTOR             for slow builds: deadlines are that much longer (1),
+#                           amounts that much smaller
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+TOOLS=$ROOT/test/tools
+: "${RELAYD:=$ROOT/relayd}" "${RELAY_CONNECT:=$ROOT/relay-connect}" "${TIME_FACTOR:=1}"
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export PATH LC_ALL=C
+
+# The words of RELAYD and RELAY_CONNECT, from the tree's top where they are relative.
+read -ra RELAYD_WORDS <<<"$RELAYD"
+read -ra CONNECT_WORDS <<<"$RELAY_CONNECT"
+
+declare -gA PID         # by the name it was started under
+declare -gA DESCRIPTORS # how many it had when nothing went on
+STARTED=()              # names, in order
+PORTS=()                # that relayds had
+DIALLED=()              # descriptors of this shell
+
+setup() {
+    D=$BATS_TEST_TMPDIR
+    cd "$ROOT" || return
+    export ASAN_OPTIONS="log_path=$D/asan:${ASAN_OPTIONS-}"
+    export UBSAN_OPTIONS="log_path=$D/ubsan:print_stacktrace=1:${UBSAN_OPTIONS-}"
+    export VALGRIND_OPTS="-q --log-file=$D/valgrind.%p --error-exitcode=99 ${VALGRIND_OPTS-}"
+    [ -x "$TOOLS/load" ] || { echo "the test tools are not built: make test-tools"; return 1; }
+}
+
+teardown() {
+    local status=0
+
+    if [ "${BATS_TEST_COMPLETED-}" = 1 ]; then
+        leave_nothing || status=1
+    else
+        status=1
+    fi
+    end_everything
+    [ "$status" -eq 0 ] || show_logs
+    return "$status"
+}
+
+# --- time
+
+now_ms() {
+    local t=${EPOCHREALTIME/./}
+
+    echo "${t%???}"
+}
+
+# How much of an amount a slow build is asked to do.
+scaled() {
+    echo $(($1 / TIME_FACTOR > 0 ? $1 / TIME_FACTOR : 1))
+}
+
+# wait_at_most SECONDS COMMAND...: until the command succeeds.
+wait_at_most() {
+    local seconds=$1 until
+
+    shift
+    until=$(($(now_ms) + seconds * 1000 * TIME_FACTOR))
+    until "$@"; do
+        if [ "$(now_ms)" -gt "$until" ]; then
+            echo "after $seconds s still not so: $*"
+            return 1
+        fi
+        sleep 0.02
+    done
+}
+
+wait_for() {
+    wait_at_most 10 "$@"
+}
+
+# not COMMAND...: fails where it succeeds; a bare ! would not fail a test.
+not() {
+    if "$@"; then
+        echo "should not be so: $*"
+        return 1
+    fi
+}
+
+# --- programs
+
+# Nothing of this shell's may stay open in a program: it would hold connections open.
+close_descriptors() {
+    local fd
+
+    for fd in /proc/self/fd/*; do
+        fd=${fd##*/}
+        [ "$fd" -le 2 ] || eval "exec $fd>&-"
+    done
+}
+
+# start NAME COMMAND...: in the background; its output goes to $D/NAME.out and
+# $D/NAME.err, its input comes from $INPUT (/dev/null).
+start() {
+    local name=$1
+
+    shift
+    (
+        exec <"${INPUT:-/dev/null}" >>"$D/$name.out" 2>>"$D/$name.err"
+        close_descriptors
+        exec setsid "$@"
+    ) &
+    PID[$name]=$!
+    STARTED+=("$name")
+}
+
+alive() {
+    local state
+
+    state=$(ps -o stat= -p "${PID[$1]}") && [ "${state:0:1}" != Z ]
+}
+
+# Ends a program with a signal and waits; $status is its exit status then.
+# signal NAME [SIGNAL]; SIGTERM is the default.
+stop() {
+    kill "-${2:-TERM}" "${PID[$1]}"
+    wait_end "$1"
+}
+
+gone() {
+    not alive "$1" >/dev/null
+}
+
+wait_end() {
+    wait_for gone "$1"
+    status=0
+    wait "${PID[$1]}" 2>/dev/null || status=$?
+}
+
+# The processes that came of a program, itself not among them.
+offspring() {
+    ps -o pid= -s "${PID[$1]}" | while read -r pid; do
+        [ "$pid" = "${PID[$1]}" ] || echo "$pid"
+    done
+}
+
+no_offspring() {
+    [ -z "$(offspring "$1")" ]
+}
+
+offspring_count() {
+    [ "$(offspring "$1" | wc -l)" -eq "$2" ]
+}
+
+descriptors() {
+    local all=("/proc/${PID[$1]}/fd/"*)
+
+    echo "${#all[@]}"
+}
+
+has_descriptors() {
+    [ "$(descriptors "$1")" -eq "$2" ]
+}
+
+# --- logs
+
+# said NAME PATTERN [COUNT]: a line of its log matches; at least COUNT do.
+said() {
+    [ "$(grep -cE -- "$2" "$D/$1.err")" -ge "${3:-1}" ]
+}
+
+wait_said() {
+    wait_for said "$@"
+}
+
+# A value of the last log line that matches: value NAME PATTERN KEY.
+value() {
+    grep -E -- "$2" "$D/$1.err" | tail -n 1 | tr ' ' '\n' | sed -n "s/^$3=//p"
+}
+
+show_logs() {
+    local file
+
+    for file in "$D"/*.err "$D"/*.out "$D"/asan* "$D"/ubsan* "$D"/valgrind*; do
+        [ -s "$file" ] || continue
+        echo "--- ${file##*/}"
+        tail -n 25 "$file" | cut -c 1-300
+    done
+}
+
+# --- relayd and relay-connect
+
+# relayd_as NAME [OPTION...] LISTEN: sets CONTROL (its port) and POOL (an array).
+relayd_as() {
+    local name=$1 had=0
+
+    shift
+    [ ! -f "$D/$name.err" ] || had=$(grep -c '^ready' "$D/$name.err") || :
+    start "$name" "${RELAYD_WORDS[@]}" "$@"
+    wait_for up_or_gone "$name" $((had + 1))
+    said "$name" '^ready' $((had + 1))
+    read_ports "$name"
+    DESCRIPTORS[$name]=$(descriptors "$name")
+}
+
+up_or_gone() {
+    said "$1" '^ready' "$2" || gone "$1"
+}
+
+start_relayd() {
+    [ $# -gt 0 ] || set -- 127.0.0.1:0+8
+    relayd_as relayd "$@"
+}
+
+# From its `listen` line: addr=127.0.0.1:PORT pool=P1-P2,P3.
+read_ports() {
+    local address ranges range
+
+    address=$(value "$1" '^listen ' addr)
+    CONTROL=${address##*:}
+    POOL=()
+    IFS=, read -ra ranges <<<"$(value "$1" '^listen ' pool)"
+    for range in "${ranges[@]}"; do
+        [ "$range" = - ] || mapfile -t -O "${#POOL[@]}" POOL < <(seq "${range%-*}" "${range#*-}")
+    done
+    PORTS+=("$CONTROL" "${POOL[@]}")
+}
+
+# Ports for a relayd that is to be started again on them: CONTROL and POOL,
+# COUNT ports above. They are below those that the system gives out itself.
+find_ports() {
+    local count=$1 base
+
+    for _ in {1..50}; do
+        base=$((20000 + RANDOM % 12000))
+        any_in_use "$base" $((base + count)) || break
+    done
+    CONTROL=$base
+    mapfile -t POOL < <(seq $((base + 1)) $((base + count)))
+}
+
+any_in_use() {
+    ss -Htan "sport >= :$1 and sport <= :$2" | grep -q .
+}
+
+# connect_as NAME [OPTION...] RELAY TARGET: waits for its public address; sets
+# PUBLIC (HOST:PORT) and PUBLIC_PORT.
+connect_as() {
+    local name=$1
+
+    shift
+    start "$name" "${CONNECT_WORDS[@]}" "$@"
+    wait_for printed_or_gone "$name"
+    read_public "$name"
+    DESCRIPTORS[$name]=$(descriptors "$name")
+}
+
+start_connect() {
+    connect_as connect "$@"
+}
+
+printed_or_gone() {
+    [ -s "$D/$1.out" ] || gone "$1"
+}
+
+read_public() {
+    PUBLIC=$(tail -n 1 "$D/$1.out")
+    PUBLIC_PORT=${PUBLIC##*:}
+    [ -n "$PUBLIC" ]
+}
+
+# A service on a relay: relayd, relay-connect, and behind it a server of `load`.
+start_all() {
+    start_relayd "$@"
+    start_load
+    start_connect -n web "127.0.0.1:$CONTROL" "$LOAD"
+}
+
+# The limits that stand in the way of many sessions from one machine.
+MANY=(--max-sessions 6000 --max-per-service 6000 --max-per-source 6000 --max-waiting 6000 --max-unknown 6000)
+
+# --- load
+
+start_load() {
+    start load "$TOOLS/load" server "${1:-127.0.0.1:0}" --reset-ms $((1000 * TIME_FACTOR))
+    wait_for test -s "$D/load.out"
+    LOAD=$(head -n 1 "$D/load.out")
+}
+
+# load_client ADDRESS MODE [OPTION...]: it is content with every session.
+load_client() {
+    timeout $((120 * TIME_FACTOR)) "$TOOLS/load" client "$1" --mode "$2" --reset-ms $((1000 * TIME_FACTOR)) "${@:3}"
+}
+
+# The server's verdict: it served this many sessions, and all were exact.
+load_served() {
+    wait_for load_counts "$1" || { tail -n 1 "$D/load.out"; return 1; }
+    stop load
+    [ "$status" -eq 0 ]
+}
+
+# It has counted so many sessions, and so many failures (0).
+load_counts() {
+    tail -n 1 "$D/load.out" | grep -q "^sessions=$1 failed=${2:-0} unfinished=0 "
+}
+
+# hold_sessions ADDRESS COUNT [OPTION...]: they are kept until finish_held.
+hold_sessions() {
+    mkfifo "$D/orders"
+    exec {ORDERS}<>"$D/orders"
+    DIALLED+=("$ORDERS")
+    INPUT=$D/orders start hold "$TOOLS/load" client "$1" --mode hold --sessions "$2" --at-once "$2" --bytes 1000 "${@:3}"
+    wait_at_most 60 grep -q "^held $2$" "$D/hold.out"
+    ROUNDS=0
+}
+
+# Begins to move bytes through each of them, both ways.
+begin_round() {
+    echo >&"$ORDERS"
+    ROUNDS=$((ROUNDS + 1))
+}
+
+round_ended() {
+    [ "$(grep -c '^alive ' "$D/hold.out")" -eq "$ROUNDS" ]
+}
+
+# And waits until that is done: this many are alive.
+end_round() {
+    wait_at_most 60 round_ended
+    tail -n 1 "$D/hold.out"
+    [ "$(tail -n 1 "$D/hold.out")" = "alive $1" ]
+}
+
+all_alive() {
+    begin_round
+    end_round "$1"
+}
+
+# Each side ends its direction and sees the other's end; $1 of them had failed.
+finish_held() {
+    hang_up "$ORDERS"
+    wait_end hold
+    tail -n 1 "$D/hold.out"
+    grep -q " failed=${1:-0} unfinished=0 " "$D/hold.out"
+}
+
+# --- what a process uses
+
+# The milliseconds of processor time that it has had.
+cpu_ms() {
+    local stat
+
+    stat=$(<"/proc/$1/stat")
+    read -ra stat <<<"${stat##*) }"
+    echo $(((stat[11] + stat[12]) * 1000 / $(getconf CLK_TCK)))
+}
+
+# Its own memory in KiB.
+memory_kb() {
+    awk '/^Anonymous:/ {print $2}' "/proc/$1/smaps_rollup"
+}
+
+# --- conversations, byte for byte
+
+# dial HOST:PORT: sets FD.
+dial() {
+    exec {FD}<>"/dev/tcp/${1%:*}/${1##*:}"
+    DIALLED+=("$FD")
+}
+
+# relayd's control port.
+dial_control() {
+    dial "127.0.0.1:$CONTROL"
+}
+
+hang_up() {
+    eval "exec $1>&-"
+}
+
+# say FD TEXT: and a newline.
+say() {
+    printf '%s\n' "$2" >&"$1"
+}
+
+# hear FD: one line of at most 10 s, in REPLY.
+hear() {
+    IFS= read -r -t $((10 * TIME_FACTOR)) -u "$1" REPLY || {
+        echo "no line came, only '$REPLY'"
+        return 1
+    }
+}
+
+# expect FD REGEX: the next line is exactly so; its groups are in BASH_REMATCH.
+expect() {
+    hear "$1"
+    [[ $REPLY =~ ^$2$ ]] || {
+        echo "expected '$2', got '$REPLY'"
+        return 1
+    }
+}
+
+# How a connection goes on: what still comes, then "= eof", "= reset", or
+# "= open" if it has not ended within SECONDS (5).
+rest() {
+    local how=0
+
+    timeout $((${2:-5} * TIME_FACTOR)) cat <&"$1" 2>"$D/rest.err" || how=$?
+    if [ "$how" -eq 0 ]; then
+        echo "= eof"
+    elif grep -q 'reset by peer' "$D/rest.err"; then
+        echo "= reset"
+    else
+        echo "= open"
+    fi
+}
+
+# silent FD [SECONDS]: nothing comes and it stays open, for so long (0.3).
+silent() {
+    local got=0 byte
+
+    IFS= read -r -d '' -n 1 -t "${2:-0.3}" -u "$1" byte 2>/dev/null || got=$?
+    [ "$got" -gt 128 ] || {
+        echo "not silent: '$byte'"
+        return 1
+    }
+}
+
+# Whether somebody takes connections there, found without making one.
+listening() {
+    ss -Hltn "sport = :$1" | grep -q .
+}
+
+refused() {
+    not eval "(exec 9<>/dev/tcp/127.0.0.1/$1)" 2>/dev/null
+}
+
+# A service NAME on relayd by hand: sets CONTROL_FD and SERVICE_PORT.
+# serve_by_hand NAME [KEY=VALUE...]
+serve_by_hand() {
+    dial_control
+    CONTROL_FD=$FD
+    say "$FD" "[HELLO] v=1 name=$*"
+    expect "$FD" '\[PUBLIC\] 127\.0\.0\.1:([0-9]+)'
+    SERVICE_PORT=${BASH_REMATCH[1]}
+}
+
+# A client of it that waits: sets CLIENT_FD and ID.
+announced_client() {
+    dial "127.0.0.1:$SERVICE_PORT"
+    CLIENT_FD=$FD
+    expect "$CONTROL_FD" '\[NEW\][0-9]+ id=([0-9a-f]{32}) from=127\.0\.0\.1:[0-9]+'
+    ID=${BASH_REMATCH[1]}
+}
+
+# claim ID: sets DATA_FD.
+claim() {
+    dial_control
+    DATA_FD=$FD
+    say "$FD" "[DATA] id=$1"
+}
+
+# The two are one session: a line goes through each way.
+talks() {
+    say "$1" "over there"
+    expect "$2" "over there"
+    say "$2" "and back"
+    expect "$1" "and back"
+}
+
+# --- the end of a test
+
+sessions_of() {
+    local name list=
+
+    for name in "${STARTED[@]}"; do
+        list+=${list:+,}${PID[$name]}
+    done
+    echo "$list"
+}
+
+processes() {
+    ps -o pid=,stat=,args= -s "$(sessions_of)"
+}
+
+no_processes() {
+    [ -z "$(processes)" ]
+}
+
+# KILL to all that came of the programs with these names.
+kill_sessions() {
+    local name pid
+
+    for name in "$@"; do
+        for pid in "${PID[$name]}" $(offspring "$name"); do
+            kill -KILL "$pid" 2>/dev/null || :
+        done
+        wait "${PID[$name]}" 2>/dev/null || :
+    done
+}
+
+end_everything() {
+    local fd
+
+    for fd in "${DIALLED[@]}"; do
+        hang_up "$fd" 2>/dev/null
+    done
+    DIALLED=()
+    [ ${#STARTED[@]} -eq 0 ] || kill_sessions "${STARTED[@]}"
+}
+
+# What neither relayd nor relay-connect is ends first, so that they are idle then.
+end_others() {
+    local name fd
+
+    for fd in "${DIALLED[@]}"; do
+        hang_up "$fd" 2>/dev/null || :
+    done
+    for name in "${STARTED[@]}"; do
+        [[ $name = relayd* || $name = connect* ]] || kill_sessions "$name"
+    done
+}
+
+# It is as it was when it had nothing to do, and leaves when it is told to.
+# $1: connect or relayd.
+end_idle() {
+    local name
+
+    for name in "${STARTED[@]}"; do
+        [[ $name = "$1"* ]] || continue
+        alive "$name" || continue
+        wait_for no_offspring "$name" || { processes; return 1; }
+        if [ -n "${DESCRIPTORS[$name]-}" ]; then
+            wait_for has_descriptors "$name" "${DESCRIPTORS[$name]}" || { ls -l "/proc/${PID[$name]}/fd"; return 1; }
+        fi
+        stop "$name"
+        [ "$status" -eq 0 ] || { echo "$name ended with $status"; return 1; }
+    done
+}
+
+no_listeners() {
+    local port
+
+    for port in "${PORTS[@]}"; do
+        ! ss -Hltnp "sport = :$port" | grep . || return 1
+    done
+}
+
+no_complaints() {
+    ! cat "$D"/asan* "$D"/ubsan* "$D"/valgrind* 2>/dev/null | grep . &&
+        ! grep -E 'ERROR: [A-Za-z]*Sanitizer|runtime error:|^==[0-9]+==' "$D"/*.err
+}
+
+leave_nothing() {
+    [ ${#STARTED[@]} -gt 0 ] || return 0
+    end_others
+    end_idle connect && end_idle relayd || return 1
+    wait_for no_processes || { processes; return 1; }
+    no_listeners || { echo "a port was left behind"; return 1; }
+    no_complaints
+}
