@@ -43,7 +43,7 @@ static int resolve(const struct dial_host *to, struct addr list[MOST_ADDRESSES],
     if (addr_numeric(&list[0], to->host, to->port) == 0)
         return 1;
     failed = getaddrinfo(to->host, NULL, &hints, &found);
-    if (failed != 0) {
+    if (failed != 0 || found == NULL) {
         text_copy(why, DIAL_WHY, failed == EAI_AGAIN ? "no name server answers" : "that host is not known");
         return -1;
     }
@@ -61,10 +61,8 @@ static int resolve(const struct dial_host *to, struct addr list[MOST_ADDRESSES],
 int dial_now(const struct dial_host *to, int seconds, char why[DIAL_WHY])
 {
     struct addr list[MOST_ADDRESSES];
-    int count;
+    int count = resolve(to, list, why);
 
-    text_copy(why, DIAL_WHY, "the name has no address");
-    count = resolve(to, list, why);
     for (int i = 0; i < count; i++) {
         int fd = dial_addr(&list[i], seconds, why);
 

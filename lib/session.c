@@ -70,7 +70,7 @@ static void log_end(const struct session *s)
     text_add(&t, "end service=%e client=%s pid=%d up=%l down=%l seconds=%l.%l reason=%s",
              s->service, addr_text(&s->client, client), (int)s->child.pid, (long long)copy->up,
              (long long)copy->down, ms / 1000, ms % 1000 / 100, s->reported ? reasons[copy->end] : "killed");
-    if (s->report.why[0] != '\0')
+    if (copy->end == COPY_ERROR && s->report.why[0] != '\0')
         text_add(&t, " error=%e", s->report.why);
     log_event("%s", line);
 }

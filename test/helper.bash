@@ -158,8 +158,8 @@ descriptors() {
     echo "${#all[@]}"
 }
 
-has_descriptors() {
-    [ "$(descriptors "$1")" -eq "$2" ]
+at_most_descriptors() {
+    [ "$(descriptors "$1")" -le "$2" ]
 }
 
 # --- logs
@@ -310,7 +310,8 @@ hold_sessions() {
     exec {ORDERS}<>"$D/orders"
     DIALLED+=("$ORDERS")
     INPUT=$D/orders start hold "$TOOLS/load" client "$1" --mode hold --sessions "$2" --at-once "$2" --bytes 1000 "${@:3}"
-    wait_at_most 60 grep -q "^held $2$" "$D/hold.out"
+    wait_at_most 60 grep -q '^held ' "$D/hold.out"
+    grep -q "^held $2$" "$D/hold.out"
     ROUNDS=0
 }
 
@@ -530,7 +531,7 @@ end_idle() {
         alive "$name" || continue
         wait_for no_offspring "$name" || { processes; return 1; }
         if [ -n "${DESCRIPTORS[$name]-}" ]; then
-            wait_for has_descriptors "$name" "${DESCRIPTORS[$name]}" || { ls -l "/proc/${PID[$name]}/fd"; return 1; }
+            wait_for at_most_descriptors "$name" "${DESCRIPTORS[$name]}" || { ls -l "/proc/${PID[$name]}/fd"; return 1; }
         fi
         stop "$name"
         [ "$status" -eq 0 ] || { echo "$name ended with $status"; return 1; }

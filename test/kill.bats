@@ -8,7 +8,7 @@ first_child() {
 }
 
 @test "kill -9 of one session child of 100: 99 go on" {
-    start_all
+    start_all "${MANY[@]}" 127.0.0.1:0+8
     hold_sessions "$PUBLIC" 100
     kill -KILL "$(first_child relayd)"
     wait_said relayd '^end service=web .* reason=killed$'

@@ -111,7 +111,7 @@ no_zombies() {
 }
 
 @test "a signal that means nothing disturbs nothing" {
-    start_all
+    start_all "${MANY[@]}" 127.0.0.1:0+8
     start storm "$BASH" -c "while kill -WINCH ${PID[relayd]} ${PID[connect]} &&
         kill -CONT ${PID[relayd]} ${PID[connect]} && kill -HUP ${PID[relayd]} ${PID[connect]}; do sleep 0.002; done"
     load_client "$PUBLIC" both --sessions 200 --at-once 20 --bytes 50000
@@ -121,7 +121,7 @@ no_zombies() {
 }
 
 @test "ended children leave no zombies" {
-    start_all
+    start_all "${MANY[@]}" 127.0.0.1:0+8
     load_client "$PUBLIC" both --sessions 200 --at-once 40 --bytes 1000
     wait_for no_zombies relayd
     wait_for no_zombies connect
@@ -133,7 +133,7 @@ no_zombies() {
 @test "nobody reads the log: nothing stops" {
     mkfifo "$D/log"
     start reader cat "$D/log"
-    start relayd "$BASH" -c "exec ${RELAYD_WORDS[*]} 127.0.0.1:0+8 2>'$D/log'"
+    start relayd "$BASH" -c "exec ${RELAYD_WORDS[*]} ${MANY[*]} 127.0.0.1:0+8 2>'$D/log'"
     wait_for grep -q '^ready' "$D/reader.out"
     cp "$D/reader.out" "$D/relayd.err"
     read_ports relayd

@@ -1,0 +1,64 @@
+# Times: a line has 10 s, and 45 s of silence are the end.
+
+load helper
+
+# A server NAME that answers [PING] or not: $2 is what it says then.
+start_server() {
+    cat >"$D/$1.sh" <<END
+echo '[HELLO] v=1 name=$1'
+while read -r line; do
+    case \$line in
+    '[PING]') echo "\$line" >&2; $2 ;;
+    esac
+done
+END
+    start "$1" socat "TCP:127.0.0.1:$CONTROL" "EXEC:sh $D/$1.sh"
+}
+
+@test "a line has 10 s from its first byte, however slowly it goes on" {
+    start_relayd
+    for name in hello data; do
+        dial_control
+        eval "$name=$FD"
+    done
+    printf '[HELLO] v=1' >&"$hello"
+    printf '[DATA] id=' >&"$data"
+    began=$(now_ms)
+    for _ in {1..8}; do
+        sleep "$TIME_FACTOR"
+        printf ' ' >&"$hello"
+        printf '0' >&"$data"
+    done
+    expect "$hello" '\[ERROR\] timeout.*'
+    [ "$(rest "$hello")" = "= eof" ]
+    [ "$(rest "$data")" = "= reset" ]
+    took=$(($(now_ms) - began))
+    echo "took $took ms"
+    [ "$took" -gt 9000 ]
+    [ "$took" -lt $((13000 * TIME_FACTOR)) ]
+    said relayd '^reject from=127\.0\.0\.1:[0-9]+ reason=slow$' 2
+}
+
+@test "who does not answer for 45 s is gone, who answers is not, on both sides" {
+    start_relayd
+    start_server answers "echo '[PONG]'"
+    start_server silent ":"
+    wait_said relayd '^open service=answers '
+    wait_said relayd '^open service=silent '
+    start_connect -n kept "127.0.0.1:$CONTROL" localhost:1
+    # A relay that says nothing more.
+    start mute socat -d -d TCP-LISTEN:0,bind=127.0.0.1,fork "SYSTEM:echo '[PUBLIC] 127.0.0.1\:9'; cat >/dev/null"
+    wait_said mute 'listening on'
+    mute=$(grep -oE '127\.0\.0\.1:[0-9]+' "$D/mute.err" | head -n 1)
+    start connect_mute "${CONNECT_WORDS[@]}" "$mute" localhost:1
+    wait_for test -s "$D/connect_mute.out"
+    began=$(now_ms)
+    wait_at_most 62 said relayd '^close service=silent reason=timeout$'
+    echo "the silent server was given up after $(($(now_ms) - began)) ms"
+    [ $(($(now_ms) - began)) -gt 40000 ]
+    wait_at_most 10 said connect_mute '^lost .*reason=timeout'
+    not said relayd '^close service=(answers|kept)'
+    said relayd '^open ' 3
+    not said relayd '^open ' 4
+    [ "$(grep -c PING "$D/answers.err")" -ge 3 ]
+}
