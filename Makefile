@@ -3,8 +3,10 @@
 CC = cc
 CFLAGS = -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 LDFLAGS =
-# For a linker that does not know these: make SMALL=
-SMALL = -Wl,--gc-sections -Wl,-z,noseparate-code
+# Two kilobytes here, four there. LDFLAGS comes behind these and wins: a dynamic
+# build is hardened by LDFLAGS='-Wl,-z,relro,-z,now,-z,separate-code' (a static
+# one has nothing that RELRO could protect). For other linkers: make SMALL=
+SMALL = -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,-z,common-page-size=512
 WARNINGS = -std=c99 -pedantic -Wall -Wextra -Wshadow
 PREFIX = /usr/local
 DESTDIR =

@@ -23,6 +23,9 @@
 
 #define MOST_TARGETS 32
 
+/* How many clients may be on their way out beside the sessions. */
+#define TURNED_AWAY 16
+
 static const char *base_name;
 static bool once;
 static int connect_seconds = 10;
@@ -43,14 +46,14 @@ static const struct program program = {
                 "  relay-connect [options] RELAY -- COMMAND [ARG...]\n"
                 "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]\n"
                 "  TARGET: [NAME=][PUBLIC:]HOST:PORT or [NAME=][PUBLIC:]/path/of/socket or -\n",
-    .closing = "Prints the public address of each TARGET. COMMAND serves each client on its\n"
-               "standard input and output, as under inetd; - serves one from its own.\n"
+    .closing = "Prints the public address of each TARGET. A COMMAND serves each client, as\n"
+               "under inetd; - serves one from standard input and output.\n"
                "Exit: 0 done, 1 failed, 2 usage, 3 refused by the relay.\n",
     .options = options,
 };
 
 static const struct server_proto *proto;
-static struct dial_host relays[UPLINK_HOSTS];
+static struct dial_host relays[UPLINK_HOSTS + 1];
 static int relay_count;
 static struct target targets[MOST_TARGETS];
 static char names[MOST_TARGETS][NAME_SIZE];
@@ -76,7 +79,7 @@ static const struct server_proto *parse_scheme(const char **text)
             return server_protos[i];
         }
     }
-    options_mistake(&program, "'%e' begins with a protocol that relay-connect does not speak", *text);
+    options_mistake(&program, "relay-connect does not speak the protocol of '%e'", *text);
     return NULL;
 }
 
@@ -91,15 +94,14 @@ static void parse_relay(const char *text, unsigned default_port)
         char one[ADDR_HOST + 16];
         long port = -1;
 
-        if (relay_count == UPLINK_HOSTS)
-            options_mistake(&program, "'%e' names too many relays: %d is the most", whole, UPLINK_HOSTS);
-        if (len > 0 && len < sizeof one) {
+        if (relay_count < UPLINK_HOSTS && len > 0 && len < sizeof one) {
             memcpy(one, text, len);
             one[len] = '\0';
             port = addr_split_or(one, r->host, default_port);
         }
         if (port < 1)
-            options_mistake(&program, "'%e' is not a RELAY: write HOST, HOST:PORT or [IPv6]:PORT", whole);
+            options_mistake(&program, "'%e' is not a RELAY: write HOST, HOST:PORT or [IPv6]:PORT, at most %d of them",
+                            whole, UPLINK_HOSTS);
         r->port = (unsigned)port;
         relay_count++;
         text += len;
@@ -109,23 +111,23 @@ static void parse_relay(const char *text, unsigned default_port)
 static void parse_targets(int argc, char **argv)
 {
     if (argc == 0)
-        options_mistake(&program, "there is no TARGET: what is to be offered? For example localhost:80");
+        options_mistake(&program, "there is no TARGET: give one such as localhost:80");
     if (strcmp(argv[0], "--") == 0) {
         if (argc == 1)
-            options_mistake(&program, "there is no COMMAND behind --");
+            options_mistake(&program, "-- needs a COMMAND");
         targets[0] = (struct target){.kind = TARGET_COMMAND, .command = argv + 1};
         target_count = 1;
         return;
     }
     if (argc > MOST_TARGETS)
-        options_mistake(&program, "%d TARGETs are too many: %d is the most", argc, MOST_TARGETS);
+        options_mistake(&program, "more than %d TARGETs", MOST_TARGETS);
     for (target_count = 0; target_count < argc; target_count++) {
         const char *wrong = target_parse(&targets[target_count], argv[target_count]);
 
         if (wrong != NULL)
             options_mistake(&program, "'%e' is not a TARGET: %s", argv[target_count], wrong);
         if (targets[target_count].kind == TARGET_STDIO && argc > 1)
-            options_mistake(&program, "the TARGET - has standard input to itself: give no other");
+            options_mistake(&program, "- has standard input to itself: give no other TARGET");
     }
 }
 
@@ -227,12 +229,6 @@ static void leave(int signo)
     leave_with(EXIT_TOLD);
 }
 
-static void end_sessions(int signo)
-{
-    child_signal_all(SIGKILL);
-    leave(signo);
-}
-
 static void leave_if_drained(void)
 {
     if (draining)
@@ -247,6 +243,13 @@ static void drain(int signo)
     proto->stop();
     if (session_count() == 0)
         leave_with(exit_code);
+}
+
+/* The sessions' ends are seen, and logged, before it leaves. */
+static void end_sessions(int signo)
+{
+    drain(signo);
+    child_signal_all(SIGKILL);
 }
 
 static void handle_signals(void)
@@ -269,6 +272,7 @@ static void offer_all(void)
             .relay_count = relay_count,
             .once = once,
             .connect_seconds = connect_seconds,
+            .max_sessions = max_sessions,
         };
         if (proto->offer(&offerings[i], &hooks) != 0)
             log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
@@ -284,13 +288,13 @@ int main(int argc, char **argv)
     log_init(program.name);
     first = options_parse(&program, argc, argv);
     if (first == argc)
-        options_mistake(&program, "there is no RELAY: give its HOST:PORT and a TARGET");
+        options_mistake(&program, "there is no RELAY: give its HOST and a TARGET");
     relay = argv[first];
     proto = parse_scheme(&relay);
     parse_relay(relay, proto->port);
     parse_targets(argc - first - 1, argv + first + 1);
     name_targets();
-    if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions) != 0)
+    if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions + TURNED_AWAY) != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
     handle_signals();
     session_on_last_end(leave_if_drained);

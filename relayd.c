@@ -8,6 +8,7 @@
 #include "lib/listener.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/name.h"
 #include "lib/newcomers.h"
 #include "lib/options.h"
 #include "lib/os.h"
@@ -23,6 +24,9 @@
 
 #define DEFAULT_LISTEN "new:62514+200"
 #define MOST_LISTENS 32
+
+/* Open files beside the ports: standard ones, a pipe, and some for the first clients. */
+#define OWN_FILES 16
 
 static struct service_rules rules = {
     .claim_seconds = 10,
@@ -71,6 +75,16 @@ static void bad_listen(const char *text, const char *why)
     options_mistake(&program, "'%e' is not a LISTEN ([PROTO:][ADDR:]PORT[+COUNT]): %s", text, why);
 }
 
+static void check_public_host(void)
+{
+    struct addr numeric;
+
+    if (rules.public_host != NULL && !name_valid(rules.public_host) &&
+        addr_numeric(&numeric, rules.public_host, 0) != 0)
+        options_mistake(&program, "--public-host '%e' is neither a host name nor an address; it has no port",
+                        rules.public_host);
+}
+
 /* Takes PROTO: off, where it is one. */
 static const struct relay_proto *parse_proto(const char **text)
 {
@@ -115,7 +129,7 @@ static void parse_address(struct relay_listen *l, const char *whole, const char 
     if (port < 0)
         bad_listen(whole, "PORT is a number from 0 to 65535");
     if (addr_numeric(&l->addr, host, (unsigned)port) != 0)
-        bad_listen(whole, "ADDR is an address such as 0.0.0.0 or [::]");
+        bad_listen(whole, "ADDR is a numeric address such as 0.0.0.0 or [::], and PROTO is new");
 }
 
 static void parse_listen(struct relay_listen *l, const char *whole)
@@ -141,11 +155,19 @@ static unsigned last_port(const struct relay_listen *l)
     return addr_port(&l->addr) + (unsigned)(l->proto->own_ports + l->pool) - 1;
 }
 
+/* 0.0.0.0 is every IPv4 address, [::] every address. */
+static bool covers(const struct addr *a, const struct addr *b)
+{
+    if (addr_is_any(a) && (a->u.any.sa_family == AF_INET6 || b->u.any.sa_family == AF_INET))
+        return true;
+    return addr_same_host(a, b);
+}
+
 static bool overlap(const struct relay_listen *a, const struct relay_listen *b)
 {
     if (addr_port(&a->addr) == 0 || addr_port(&b->addr) == 0)
         return false;
-    if (!addr_is_any(&a->addr) && !addr_is_any(&b->addr) && !addr_same_host(&a->addr, &b->addr))
+    if (!covers(&a->addr, &b->addr) && !covers(&b->addr, &a->addr))
         return false;
     return addr_port(&a->addr) <= last_port(b) && addr_port(&b->addr) <= last_port(a);
 }
@@ -179,7 +201,7 @@ static int ports_in_all(void)
 
 static void check_descriptors(void)
 {
-    int needed = ports_in_all() + 24;
+    int needed = ports_in_all() + listener_reserve() + OWN_FILES;
 
     if (loop_limit() < needed)
         log_die(EXIT_FAILED, "%d open files are too few for %d ports: raise 'ulimit -n' to %d or give a smaller +COUNT",
@@ -192,7 +214,7 @@ static void set_up(void)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
     check_descriptors();
     if (session_init(program.name, rules.max_sessions) != 0 || newcomers_setup(rules.max_unknown) != 0 ||
-        rendezvous_setup(loop_limit(), rules.claim_seconds * 1000LL, rules.idle_seconds * 1000) != 0 ||
+        rendezvous_setup(rules.max_sessions, rules.claim_seconds * 1000LL, rules.idle_seconds * 1000) != 0 ||
         service_setup(&rules, ports_in_all()) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
     for (int i = 0; relay_protos[i] != NULL; i++)
@@ -224,13 +246,6 @@ static void leave(int signo)
     loop_stop();
 }
 
-static void end_sessions(int signo)
-{
-    (void)signo;
-    child_signal_all(SIGKILL);
-    loop_stop();
-}
-
 static void leave_if_drained(void)
 {
     if (draining && session_count() == 0)
@@ -247,6 +262,13 @@ static void drain(int signo)
     for (int i = 0; relay_protos[i] != NULL; i++)
         relay_protos[i]->stop();
     leave_if_drained();
+}
+
+/* The sessions' ends are seen, and logged, before it leaves. */
+static void end_sessions(int signo)
+{
+    drain(signo);
+    child_signal_all(SIGKILL);
 }
 
 static void handle_signals(void)
@@ -266,6 +288,7 @@ int main(int argc, char **argv)
     argv = os_title_init(argv);
     log_init(program.name);
     first = options_parse(&program, argc, argv);
+    check_public_host();
     parse_listens(argc - first, argv + first);
     set_up();
     handle_signals();

@@ -68,6 +68,8 @@ long addr_split_or(const char *text, char *host, unsigned port)
     if (last != NULL && text[len - 1] != ']')
         return addr_split(text, host);
     if (*text == '[') {
+        if (text[len - 1] != ']')
+            return -1;
         text++;
         len -= 2;
     }

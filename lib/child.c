@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +16,6 @@
 #define BUCKETS 1024
 
 static struct child *living[BUCKETS];
-static int count_living;
 static int null_fd = -1;
 
 static struct child **find(pid_t pid)
@@ -39,7 +39,6 @@ static void reap(int signo)
         if (c == NULL)
             continue;
         *at = c->next;
-        count_living--;
         c->ended(c, status);
     }
 }
@@ -68,14 +67,13 @@ pid_t child_fork(struct child *c)
     c->pid = pid;
     c->next = living[(unsigned)pid % BUCKETS];
     living[(unsigned)pid % BUCKETS] = c;
-    count_living++;
     return pid;
 }
 
-/* The lowest of these that is not below from; the limit if there is none. */
+/* The lowest of these that is not below from; INT_MAX if there is none. */
 static int lowest_from(const int *fds, int count, int from)
 {
-    int lowest = loop_limit();
+    int lowest = INT_MAX;
 
     for (int i = 0; i < count; i++)
         if (fds[i] >= from && fds[i] < lowest)
@@ -90,22 +88,26 @@ void child_keep(const int *fds, int count, unsigned stdio)
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
         if (!(stdio & 1U << fd))
             dup2(null_fd, fd);
-    while (next < loop_limit()) {
+    for (;;) {
         int keep = lowest_from(fds, count, next);
 
         os_close_range(next, keep - 1);
+        if (keep == INT_MAX)
+            return;
         next = keep + 1;
     }
+}
+
+void child_has_stdio(void)
+{
+    dup2(null_fd, STDIN_FILENO);
+    dup2(null_fd, STDOUT_FILENO);
 }
 
 void child_signal_all(int signo)
 {
     for (int i = 0; i < BUCKETS; i++)
         for (struct child *c = living[i]; c != NULL; c = c->next)
-            kill(c->pid, signo);
-}
-
-int child_count(void)
-{
-    return count_living;
+            if (!c->leads_group || kill(-c->pid, signo) != 0)
+                kill(c->pid, signo);
 }

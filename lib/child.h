@@ -13,6 +13,7 @@
 struct child {
     pid_t pid;
     void (*ended)(struct child *c, int status);     /* status is waitpid's */
+    bool leads_group;                               /* signals go to its process group too */
     struct child *next;
 };
 
@@ -35,10 +36,10 @@ enum { CHILD_STDIN = 1, CHILD_STDOUT = 2, CHILD_STDERR = 4 };
 /* In a child: closes every descriptor but the standard ones and these (-1 is skipped). */
 void child_keep(const int *fds, int count, unsigned stdio);
 
+/* In the parent: a child has its standard input and output now; here they become /dev/null. */
+void child_has_stdio(void);
+
 /* Sends all children that live a signal. */
 void child_signal_all(int signo);
-
-/* How many live. */
-int child_count(void);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "command.h"
 
+#include "clock.h"
 #include "loop.h"
 #include "os.h"
 #include "sock.h"
@@ -19,7 +20,7 @@
 
 extern char **environ;
 
-/* How long a client may take to read the last of the answer and close. */
+/* How long the connection is kept for a client to close, once the command has ended. */
 #define LINGER_MS 30000
 
 /* What a shell says for a command that cannot be run. */
@@ -77,11 +78,11 @@ static void set_environment(const struct command_peers *peers)
     environ = variables;
 }
 
-static void run(char **command, int fd, const struct command_peers *peers)
+static void run(char **command, int fd, const struct command_peers *peers, pid_t parent)
 {
-    os_signal_with_parent(SIGTERM);
     loop_handle(SIGPIPE, SIG_DFL);
     loop_handle(SIGHUP, SIG_DFL);
+    os_signal_with_parent(SIGTERM, parent);
     set_environment(peers);
     sock_set_blocking(fd, 1);
     dup2(fd, STDIN_FILENO);
@@ -98,14 +99,14 @@ static void run(char **command, int fd, const struct command_peers *peers)
 static void close_after_answer(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
+    long long end = clock_ms() + LINGER_MS, left;
     char waste[4096];
-    ssize_t got;
 
     shutdown(fd, SHUT_WR);
     sock_set_blocking(fd, 0);
-    do {
-        got = poll(&p, 1, LINGER_MS) > 0 ? read(fd, waste, sizeof waste) : 0;
-    } while (got > 0);
+    while ((left = end - clock_ms()) > 0)
+        if (poll(&p, 1, (int)left) <= 0 || read(fd, waste, sizeof waste) <= 0)
+            break;
     sock_close_gently(fd);
     close(fd);
 }
@@ -122,14 +123,14 @@ static int wait_for(pid_t pid)
 
 void command_run(char **command, int fd, const struct command_peers *peers, struct session_report *report)
 {
-    pid_t pid;
+    pid_t self = getpid(), pid;
     int status;
 
     sock_session_options(fd);
     setpgid(0, 0);
     pid = os_fork();
     if (pid == 0)
-        run(command, fd, peers);
+        run(command, fd, peers, self);
     status = pid > 0 ? wait_for(pid) : -1;
     if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) != CANNOT_RUN) {
         close_after_answer(fd);

@@ -110,6 +110,8 @@ static int pump(struct side *from, struct side *to)
             if (got <= 0)
                 return got;
             full = from->len == BUFFER_BYTES;
+            if (!leg_is_socket(to->leg) && from->len > 0)
+                return 0;       /* poll is to say first that it takes any */
         }
         if (from->len > 0) {
             int put = drain(from, to);

@@ -3,13 +3,14 @@
  */
 #include "dial.h"
 
-#include "os.h"
+#include "clock.h"
 #include "sock.h"
 #include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -17,10 +18,17 @@
 /* More addresses of one name than anybody waits for. */
 #define MOST_ADDRESSES 8
 
+/* How soon a full queue is tried again. */
+#define FULL_QUEUE_MS 20
+
 int dial_addr(const struct addr *to, int seconds, char why[DIAL_WHY])
 {
-    int fd = sock_connect_start(to);
+    long long end = clock_ms() + seconds * 1000LL;
+    int fd;
 
+    /* A unix socket whose queue is full says so and gives nothing to wait for. */
+    while ((fd = sock_connect_start(to)) < 0 && errno == EAGAIN && clock_ms() < end)
+        poll(NULL, 0, FULL_QUEUE_MS);
     if (fd >= 0 && sock_connect_wait(fd, seconds * 1000) == 0)
         return fd;
     text_copy(why, DIAL_WHY, strerror(errno));
@@ -105,7 +113,7 @@ static int take_result(int from_child, char why[DIAL_WHY])
     struct cmsghdr *header;
     int fd = -1;
 
-    text_copy(why, DIAL_WHY, "the process that was to connect was killed");
+    text_copy(why, DIAL_WHY, "killed");
     if (recvmsg(from_child, &m, MSG_DONTWAIT) <= 0)
         return -1;
     why[DIAL_WHY - 1] = '\0';

@@ -30,9 +30,8 @@ bool leg_is_socket(const struct leg *l)
 
 void leg_end_write(struct leg *l)
 {
-    if (leg_is_socket(l)) {
-        shutdown(l->wfd, SHUT_WR);
-    } else {
+    shutdown(l->wfd, SHUT_WR);
+    if (!leg_is_socket(l)) {
         close(l->wfd);
         l->wfd = -1;
     }

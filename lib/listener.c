@@ -24,7 +24,7 @@ static struct timer pause_over;
 static bool pausing, pausing_reserved;
 static long long logged;
 
-static int reserve(void)
+int listener_reserve(void)
 {
     return loop_limit() / 8 < RESERVE_MOST ? loop_limit() / 8 : RESERVE_MOST;
 }
@@ -47,7 +47,7 @@ static bool room_for_strangers(void)
 
     if (lowest >= 0)
         close(lowest);
-    return lowest >= 0 && lowest < loop_limit() - reserve();
+    return lowest >= 0 && lowest < loop_limit() - listener_reserve();
 }
 
 static void resume(void *owner)
@@ -116,7 +116,7 @@ static bool accept_one(struct listener *l)
         pause_for("descriptors", true);
         return false;
     }
-    if (!l->reserved && fd >= loop_limit() - reserve())
+    if (!l->reserved && fd >= loop_limit() - listener_reserve())
         pause_for("descriptors", false);
     l->accepted(l->owner, fd, &from);
     return !paused(l) && l->link != NULL;

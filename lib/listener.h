@@ -26,6 +26,9 @@ int listener_start(struct listener *l, int fd);
 /* Harmless if it was not started. */
 void listener_stop(struct listener *l);
 
+/* How many descriptors strangers leave free. */
+int listener_reserve(void);
+
 /* There is no room just now (processes, memory): strangers wait a while in the backlog. */
 void listener_pause_all(const char *reason);
 

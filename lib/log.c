@@ -69,32 +69,17 @@ void log_event(const char *format, ...)
     errno = saved;
 }
 
-static void sentence(const char *format, va_list args)
+void log_die(int status, const char *format, ...)
 {
     char line[LINE_MAX_BYTES];
     struct text t;
+    va_list args;
 
     text_init(&t, line, sizeof line);
     text_add(&t, "%s: ", program_name);
+    va_start(args, format);
     text_vadd(&t, format, args);
+    va_end(args);
     put_line(&t);
-}
-
-void log_say(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    sentence(format, args);
-    va_end(args);
-}
-
-void log_die(int status, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    sentence(format, args);
-    va_end(args);
     exit(status);
 }

@@ -18,7 +18,4 @@ void log_event(const char *format, ...);
 /* "PROGRAM: sentence" and exit with this status. */
 void log_die(int status, const char *format, ...);
 
-/* "PROGRAM: sentence" and go on. */
-void log_say(const char *format, ...);
-
 #endif

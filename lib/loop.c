@@ -234,6 +234,7 @@ void loop_signal(int signo, void (*act)(int signo))
     sigemptyset(&one);
     sigaddset(&one, signo);
     sigprocmask(SIG_BLOCK, &one, NULL);
+    sigdelset(&original_mask, signo);       /* whoever started the program may have blocked it */
 }
 
 static void act_on_signals(void)
@@ -307,6 +308,6 @@ void loop_leave(void)
 {
     for (int signo = 1; signo < SIGNALS; signo++)
         if (actions[signo] != NULL)
-            loop_handle(signo, signo == SIGHUP ? SIG_IGN : SIG_DFL);
+            loop_handle(signo, SIG_DFL);
     sigprocmask(SIG_SETMASK, &original_mask, NULL);
 }

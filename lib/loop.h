@@ -56,10 +56,7 @@ void loop_handle(int signo, void (*handler)(int));
 int loop_run(void);
 void loop_stop(void);
 
-/*
- * In a forked child: signals do again what they do by default, but SIGHUP,
- * which does not end the parent and so must not end its children.
- */
+/* In a forked child: the signals given to loop_signal do again what they do by default. */
 void loop_leave(void);
 
 #endif

@@ -28,6 +28,8 @@ pid_t os_fork(void)
 
 void os_close_range(int low, int high)
 {
+    if (high >= sysconf(_SC_OPEN_MAX))
+        high = (int)sysconf(_SC_OPEN_MAX) - 1;
     for (int fd = low; fd <= high; fd++)
         close(fd);
 }
@@ -69,9 +71,9 @@ bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged)
     return false;
 }
 
-void os_signal_with_parent(int signo)
+void os_signal_with_parent(int signo, pid_t parent)
 {
-    (void)signo;
+    (void)signo, (void)parent;
 }
 
 char **os_title_init(char **argv)

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -44,6 +45,8 @@ void os_close_range(int low, int high)
     if (syscall(SYS_close_range, (unsigned)low, (unsigned)high, 0) == 0)
         return;
 #endif
+    if (high >= sysconf(_SC_OPEN_MAX))
+        high = (int)sysconf(_SC_OPEN_MAX) - 1;
     for (int fd = low; fd <= high; fd++)
         close(fd);
 }
@@ -97,9 +100,11 @@ bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged)
     return info.tcpi_last_ack_recv >= seconds * 1000U;
 }
 
-void os_signal_with_parent(int signo)
+void os_signal_with_parent(int signo, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, signo);
+    if (getppid() != parent)
+        kill(getpid(), signo);
 }
 
 /* The one stretch of memory that ps reads: the arguments, then the environment. */

@@ -38,8 +38,8 @@ void os_user_timeout(int fd, unsigned milliseconds);
  */
 bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged);
 
-/* This process gets the signal when its parent ends, however that ends. */
-void os_signal_with_parent(int signo);
+/* This process gets the signal when its parent, of this pid, ends, however that ends. */
+void os_signal_with_parent(int signo, pid_t parent);
 
 /*
  * What ps shows of this process. os_title_init takes main()'s arguments before

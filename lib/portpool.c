@@ -46,6 +46,7 @@ int portpool_init(struct portpool *pool, const struct addr *a, int count, unsign
             *failed = number;
             return -1;
         }
+        pool->ports[i].pool = pool;
         pool->count++;
     }
     qsort(pool->ports, (size_t)count, sizeof *pool->ports, by_number);
@@ -80,7 +81,7 @@ static int listen_anew(struct port *port)
     return port->fd < 0 ? -1 : sock_listen(port->fd);
 }
 
-int portpool_give(struct portpool *pool, struct port *port)
+int portpool_give(struct port *port)
 {
     if (port->given) {
         errno = EADDRINUSE;
@@ -89,11 +90,11 @@ int portpool_give(struct portpool *pool, struct port *port)
     if (listen_anew(port) != 0)
         return -1;
     port->given = true;
-    pool->given++;
+    port->pool->given++;
     return 0;
 }
 
-void portpool_take_back(struct portpool *pool, struct port *port)
+void portpool_take_back(struct port *port)
 {
     if (!port->given)
         return;
@@ -102,7 +103,7 @@ void portpool_take_back(struct portpool *pool, struct port *port)
         port->fd = sock_bind(&port->addr);
     }
     port->given = false;
-    pool->given--;
+    port->pool->given--;
 }
 
 void portpool_close(struct portpool *pool)

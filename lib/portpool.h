@@ -12,6 +12,7 @@
 #include "text.h"
 
 struct port {
+    struct portpool *pool;
     int fd;
     unsigned number;
     bool given;
@@ -38,10 +39,10 @@ struct port *portpool_find(const struct portpool *pool, unsigned number);
 struct port *portpool_lowest(const struct portpool *pool);
 
 /* Gives a free port out: it listens. Returns -1 with errno. */
-int portpool_give(struct portpool *pool, struct port *port);
+int portpool_give(struct port *port);
 
 /* Takes it back: clients in its backlog are reset, new ones are refused. */
-void portpool_take_back(struct portpool *pool, struct port *port);
+void portpool_take_back(struct port *port);
 
 /* Gives all ports up for others to bind. None is given out any more. */
 void portpool_close(struct portpool *pool);

@@ -122,7 +122,7 @@ static void pair(struct rendezvous *r, struct leg client, const struct addr *fro
     if (session_start(&plan) < 0) {
         listener_pause_all(strerror(errno));
         leg_reset(&server);
-        refuse_leg(r, client, from, "error");
+        refuse_leg(r, client, from, "limit");
         return;
     }
     leg_drop(&client);

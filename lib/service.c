@@ -98,12 +98,12 @@ struct service *service_find(const char *name)
 
 static int take_port(struct service *s, struct port *port)
 {
-    if (portpool_give(s->pool, port) != 0)
+    if (portpool_give(port) != 0)
         return -1;
     s->listener.accepted = accepted;
     s->listener.owner = s;
     if (listener_start(&s->listener, port->fd) != 0) {
-        portpool_take_back(s->pool, port);
+        portpool_take_back(port);
         return -1;
     }
     s->port = port;
@@ -113,7 +113,7 @@ static int take_port(struct service *s, struct port *port)
 static void leave_port(struct service *s)
 {
     listener_stop(&s->listener);
-    portpool_take_back(s->pool, s->port);
+    portpool_take_back(s->port);
     s->port = NULL;
 }
 
@@ -130,7 +130,7 @@ void service_rename(struct service *s, const char *name)
 }
 
 /* A service that comes back while its last sessions run is the same one: they count. */
-struct service *service_open(const char *name, struct portpool *pool, struct port *port)
+struct service *service_open(const char *name, struct port *port)
 {
     struct service *s = name != NULL ? find_record(name, false) : NULL;
 
@@ -145,7 +145,6 @@ struct service *service_open(const char *name, struct portpool *pool, struct por
         s->meeting.owner = s;
         rendezvous_init(&s->meeting);
     }
-    s->pool = pool;
     if (take_port(s, port) != 0) {
         free_if_unused(s);
         return NULL;
@@ -168,7 +167,7 @@ int service_move(struct service *s, struct port *port)
         errno = saved;
         return -1;
     }
-    portpool_take_back(s->pool, old);
+    portpool_take_back(old);
     return 0;
 }
 

@@ -28,7 +28,6 @@ struct service {
     char name[NAME_SIZE];
     bool named;                 /* false: called by its public port */
     bool open;
-    struct portpool *pool;
     struct port *port;
     struct listener listener;
     struct rendezvous meeting;
@@ -41,10 +40,10 @@ struct service {
 int service_setup(const struct service_rules *rules, int services);
 
 /*
- * Opens a service on a free port of the pool. name NULL: it is called by its
+ * Opens a service on a free port. name NULL: it is called by its
  * port. The caller sets announce and owner at once. NULL with errno.
  */
-struct service *service_open(const char *name, struct portpool *pool, struct port *port);
+struct service *service_open(const char *name, struct port *port);
 
 /* The open service of this name, or NULL. */
 struct service *service_find(const char *name);

@@ -161,6 +161,7 @@ pid_t session_start(const struct session_plan *plan)
         return -1;
     }
     s->child.ended = child_ended;
+    s->child.leads_group = plan->leads_group;
     text_copy(s->service, sizeof s->service, plan->service);
     s->client = *plan->client;
     s->started = clock_ms();

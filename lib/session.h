@@ -26,6 +26,7 @@ struct session_plan {
     void *arg;
     int keep[4];                    /* descriptors the child keeps; -1: none */
     unsigned stdio;                 /* CHILD_STDIN... that it keeps too */
+    bool leads_group;               /* it becomes the leader of a process group */
     /* In the parent, once it has ended. May be NULL. */
     void (*ended)(void *owner, const struct addr *client, enum copy_end end);
     void *owner;

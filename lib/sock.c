@@ -143,7 +143,7 @@ int sock_error(int fd)
     return error;
 }
 
-int sock_connect_finish(int fd)
+static int connect_finish(int fd)
 {
     errno = sock_error(fd);
     return errno == 0 ? 0 : -1;
@@ -159,7 +159,7 @@ int sock_connect_wait(int fd, int milliseconds)
         int ready = poll(&p, 1, left > 0 ? (int)left : 0);
 
         if (ready > 0)
-            return sock_connect_finish(fd);
+            return connect_finish(fd);
         if (ready == 0) {
             errno = ETIMEDOUT;
             return -1;

@@ -25,10 +25,7 @@ int sock_accept(int listener, struct addr *from);
 /* Begins to connect: returns the socket; the connection may still be under way. */
 int sock_connect_start(const struct addr *a);
 
-/* Ends what sock_connect_start began once the socket is writable: 0, or -1 with errno. */
-int sock_connect_finish(int fd);
-
-/* Waits at most so many milliseconds for it, 0 or less: not at all. -1 with ETIMEDOUT. */
+/* Waits at most so many milliseconds until it is connected: 0, or -1 with errno (ETIMEDOUT). */
 int sock_connect_wait(int fd, int milliseconds);
 
 /* The error that waits on a socket, 0 if none. It is taken by asking. */

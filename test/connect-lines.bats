@@ -44,7 +44,7 @@ END
     connect_to_fake "$FAKE" -- cat
     wait_for noted echoed 1
     [ "$(cat "$F/data")" = "[DATA] id=0123456789abcdef0123456789abcdef" ]
-    said connect '^pair service=web client=203\.0\.113\.9:51522 pid=[0-9]+$'
+    said connect '^pair service=web client=203\.0\.113\.9:51522 pid=[0-9]+'
 }
 
 @test "every line may be split at every byte" {
@@ -105,9 +105,9 @@ END
 @test "a line of 512 bytes is taken; 513 bytes, and malformed lines, cost the connection alone" {
     start_fake <<'END'
 pad=$(printf 'x%.0s' {1..600})
+say '[PUBLIC] 127.0.0.1:9'
 case $N in
-1) line='[PUBLIC] 127.0.0.1:9
-[X] pad='; say "$line${pad:0:532-${#line}}"; say '[PING]'; hear; exit ;;
+1) line='[X] pad='; say "$line${pad:0:511-${#line}}"; say '[PING]'; hear; exit 0 ;;
 2) line='[X] pad='; say "$line${pad:0:512-${#line}}" ;;
 3) printf '%s' "[X] pad=$pad" ;;
 4) say 'hello there' ;;
@@ -116,7 +116,6 @@ case $N in
 7) say '[NEW]' ;;
 8) say '[NEW]99999 id=00000000000000000000000000000001 from=127.0.0.1:5' ;;
 9) say '[NEW]80 id=0 from=127.0.0.1:5' ;;
-*) say '[PUBLIC] 127.0.0.1:9' ;;
 esac
 cat >/dev/null
 END
@@ -128,12 +127,12 @@ END
 
 @test "garbage costs the connection alone" {
     start_fake <<'END'
-[ "$N" -gt 5 ] || { head -c 1000 /dev/urandom; cat >/dev/null; }
+[ "$N" -gt 3 ] || { head -c 1000 /dev/urandom; cat >/dev/null; }
 say '[PUBLIC] 127.0.0.1:9'
 hear
 END
     connect_to_fake "$FAKE" -- cat
-    wait_at_most 30 noted hello 6
+    wait_at_most 30 noted hello 4
     wait_for test -s "$D/connect.out"
     alive connect
 }
@@ -152,7 +151,7 @@ END
 @test "it prints the public address again when it has changed" {
     start_fake <<'END'
 say "[PUBLIC] relay.example.org:800$N"
-[ "$N" -eq 2 ] || exit
+[ "$N" -eq 2 ] || exit 0
 hear
 END
     connect_to_fake "$FAKE" -- cat

@@ -47,12 +47,15 @@ static int parse_id(struct new_line *line, const char *value)
     return 0;
 }
 
+/* An address that is not understood, such as one with a scope, is one that is not known. */
 static int parse_from(struct new_line *line, const char *value)
 {
     char host[ADDR_HOST];
     long port = addr_split(value, host);
 
-    return port < 0 ? -1 : addr_numeric(&line->from, host, (unsigned)port);
+    if (port < 0 || addr_numeric(&line->from, host, (unsigned)port) != 0)
+        line->from.len = 0;
+    return 0;
 }
 
 static int parse_name(struct new_line *line, const char *value)
@@ -144,7 +147,12 @@ static int parse_rest(struct new_line *line, char *rest, const char *bytes, size
         address = next_piece(&rest);
         return parse_address(line, address) != 0 ? -1 : parse_pairs(line, rest);
     case NEW_PUBLIC:
-        return *rest == ' ' ? parse_address(line, rest + 1) : -1;
+        if (*rest++ != ' ')
+            return -1;
+        address = next_piece(&rest);
+        if (parse_address(line, address) != 0 || line->host[0] == '\0')
+            return -1;
+        return parse_pairs(line, rest);
     default:
         if (*rest == '\0')
             return line->word == NEW_ERROR ? -1 : 0;

@@ -55,6 +55,7 @@ struct conn {
     struct timer plain;         /* ASKING: silence until then makes it a plain server */
     struct timer ping;
     long long heard;            /* clock_ms of its last line */
+    bool hello;                 /* has said [HELLO]: it can be told [ERROR] */
     struct offer *offer;        /* SERVING */
 };
 
@@ -117,20 +118,16 @@ static void conn_leave(struct conn *c, const char *code, const char *explanation
     char buffer[LINE_LONGEST];
     struct text t;
 
-    if (c->state == SERVING && newcomers_add(&c->from) != 0) {
-        c->state = SERVING;
+    text_init(&t, buffer, sizeof buffer);
+    text_add(&t, "[ERROR] %s %s\n", code, explanation);
+    if (sock_send(c->watch.fd, t.data, t.len) != 0 || shutdown(c->watch.fd, SHUT_WR) != 0 ||
+        (c->state == SERVING && newcomers_add(&c->from) != 0)) {
         conn_close(c);
         return;
     }
     c->state = LEAVING;
     timer_stop(&c->plain);
     timer_stop(&c->ping);
-    text_init(&t, buffer, sizeof buffer);
-    text_add(&t, "[ERROR] %s %s\n", code, explanation);
-    if (sock_send(c->watch.fd, t.data, t.len) != 0 || shutdown(c->watch.fd, SHUT_WR) != 0) {
-        conn_close(c);
-        return;
-    }
     timer_set(&c->deadline, LEAVE_MS);
 }
 
@@ -148,7 +145,7 @@ static void stop_reverse(struct offer *o)
     if (o->reverse == NULL)
         return;
     listener_stop(&o->reverse_listener);
-    portpool_take_back(o->service->pool, o->reverse);
+    portpool_take_back(o->reverse);
     o->reverse = NULL;
 }
 
@@ -280,7 +277,7 @@ static struct offer *offer_open(struct conn *c, const char *name, struct port *p
 
     if (o == NULL)
         return NULL;
-    o->service = service_open(name, &c->at->pool, port);
+    o->service = service_open(name, port);
     if (o->service == NULL) {
         slab_put(&offers, o);
         return NULL;
@@ -296,15 +293,15 @@ static struct offer *offer_open(struct conn *c, const char *name, struct port *p
 
 static int start_reverse(struct offer *o)
 {
-    struct port *port = portpool_lowest(o->service->pool);
+    struct port *port = portpool_lowest(o->service->port->pool);
 
-    if (port == NULL || portpool_give(o->service->pool, port) != 0)
+    if (port == NULL || portpool_give(port) != 0)
         return -1;
     o->reverse_listener.accepted = reverse_accepted;
     o->reverse_listener.owner = o;
     o->reverse_listener.reserved = true;
     if (listener_start(&o->reverse_listener, port->fd) != 0) {
-        portpool_take_back(o->service->pool, port);
+        portpool_take_back(port);
         return -1;
     }
     o->reverse = port;
@@ -348,18 +345,20 @@ static void ping(void *owner)
 {
     struct conn *c = owner;
 
-    if (clock_ms() - c->heard >= SILENCE_MS)
+    long long left = c->heard + SILENCE_MS - clock_ms();
+
+    if (left <= 0)
         server_gone(c, "timeout");
     else if (sock_send(c->watch.fd, "[PING]\n", 7) != 0)
         server_gone(c, "slow");
     else
-        timer_set(&c->ping, PING_MS);
+        timer_set(&c->ping, left < PING_MS ? left : PING_MS);
 }
 
 /* A connection that is not let in. One that offers a service loses it; plain servers are told nothing. */
 static void reject(struct conn *c, const char *code, const char *explanation)
 {
-    bool plain = c->offer != NULL && c->offer->plain;
+    bool plain = c->offer != NULL && !c->hello;
 
     log_reject(&c->from, word_for(code));
     if (c->offer != NULL)
@@ -472,6 +471,7 @@ static void hello(struct conn *c, const struct new_line *line)
 
 static void hello_line(struct conn *c, const struct new_line *line)
 {
+    c->hello = true;
     if (line->version != NEW_VERSION)
         reject(c, "version", "this relay speaks v=1");
     else if (line->name[0] == '\0')

@@ -50,7 +50,7 @@ struct job {
     struct addr relay;              /* where the data connection goes, */
     struct dial_host host;          /* or, with a host in [NEW], the name of it */
     const struct new_line *line;
-    bool turn_away;                 /* there is no room: claim it and reset it */
+    const char *turn_away;          /* why it is only claimed and reset; NULL: it is served */
 };
 
 /* Session children. */
@@ -92,27 +92,25 @@ static void serve(void *arg, struct session_report *report)
 {
     const struct job *job = arg;
     const struct offering *o = job->link->offering;
-    bool command = o->target->kind == TARGET_COMMAND;
+    int fd = connect_relay(job, report->why);
     struct leg relay, local;
-    int opened = -1, fd;
 
-    if (job->turn_away)
-        text_copy(report->why, sizeof report->why, "one client is served already");
-    else if (!command)
-        opened = target_open(o->target, o->connect_seconds, &local, report->why);
-    fd = connect_relay(job, report->why);
     if (fd < 0)
         return;
-    sock_session_options(fd);
-    if (claim(job, fd) != 0 || job->turn_away || (opened != 0 && !command)) {
+    if (claim(job, fd) != 0 || job->turn_away != NULL) {
+        text_copy(report->why, sizeof report->why, job->turn_away != NULL ? job->turn_away : strerror(errno));
         sock_reset(fd);
         return;
     }
-    if (command) {
+    if (o->target->kind == TARGET_COMMAND) {
         run_command(job, fd, report);
         return;
     }
     relay = leg_of_socket(fd);
+    if (target_open(o->target, o->connect_seconds, &local, report->why) != 0) {
+        leg_reset(&relay);
+        return;
+    }
     copy_run(&relay, &local, 0, &report->copy);
     if (report->copy.end == COPY_ERROR)
         text_copy(report->why, sizeof report->why, strerror(report->copy.error));
@@ -128,7 +126,7 @@ static void stdio_served(void *owner, const struct addr *client, enum copy_end e
 
 static unsigned stdio_of(const struct job *job)
 {
-    if (job->turn_away)
+    if (job->turn_away != NULL)
         return 0;
     switch (job->link->offering->target->kind) {
     case TARGET_STDIO:
@@ -140,9 +138,16 @@ static unsigned stdio_of(const struct job *job)
     }
 }
 
+static const char *why_not(const struct link *l)
+{
+    if (l->busy)
+        return "one client is served already";
+    return session_count() >= l->offering->max_sessions ? "too many sessions" : NULL;
+}
+
 static void start_session(struct link *l, const struct new_line *line)
 {
-    struct job job = {.link = l, .relay = l->relay, .line = line, .turn_away = l->busy};
+    struct job job = {.link = l, .relay = l->relay, .line = line, .turn_away = why_not(l)};
     struct session_plan plan = {
         .service = l->offering->name,
         .client = &line->from,
@@ -150,8 +155,10 @@ static void start_session(struct link *l, const struct new_line *line)
         .arg = &job,
         .keep = {-1, -1, -1, -1},
         .stdio = stdio_of(&job),
+        .leads_group = l->offering->target->kind == TARGET_COMMAND,
         .owner = l,
     };
+    bool only_one = l->offering->target->kind == TARGET_STDIO && job.turn_away == NULL;
     char client[ADDR_TEXT];
 
     if (!line->has_id)
@@ -160,16 +167,17 @@ static void start_session(struct link *l, const struct new_line *line)
         text_copy(job.host.host, sizeof job.host.host, line->host);
         job.host.port = (unsigned)line->port;
     }
-    if (l->offering->target->kind == TARGET_STDIO && !l->busy) {
+    if (only_one)
         plan.ended = stdio_served;
-        l->busy = true;
-    }
-    if (session_start(&plan) >= 0)
+    if (session_start(&plan) < 0) {
+        log_event("refuse service=%e client=%s reason=limit error=%e", l->offering->name,
+                  addr_text(&line->from, client), strerror(errno));
         return;
-    if (plan.ended != NULL)
-        l->busy = false;
-    log_event("refuse service=%e client=%s reason=limit error=%e", l->offering->name,
-              addr_text(&line->from, client), strerror(errno));
+    }
+    if (only_one) {
+        l->busy = true;
+        child_has_stdio();
+    }
 }
 
 /* The control connection. */

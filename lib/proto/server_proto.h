@@ -18,6 +18,7 @@ struct offering {
     int relay_count;
     bool once;                      /* do not reconnect */
     int connect_seconds;            /* for the local server */
+    int max_sessions;               /* further clients are turned away */
 };
 
 /* What a protocol tells the program. */

@@ -6,10 +6,10 @@
  *
  * The bytes are TEXT, or LENGTH pseudo-random ones. They go one at a time, or
  * with --split the first N at once and, when they have surely been read, the
- * rest; --split 0 sends all at once. Then --shut ends that direction, --reset
- * resets the connection. What comes back is printed until the other side ends,
- * TEXT has come, or nothing came for MS (5000); a last line says which: "= eof",
- * "= reset", "= until" or "= open".
+ * rest; --split 0 sends all at once. Then --shut ends that direction. What comes
+ * back is printed until the other side ends, TEXT has come, or nothing came for
+ * MS (5000); a last line says which: "= eof", "= reset", "= until" or "= open".
+ * --reset resets the connection: after TEXT, or without --until at once.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -34,6 +34,7 @@ static char *bytes = "";
 static size_t length;
 static long split = -1;
 static int shut, reset;
+static int broken;      /* a write said that the connection was reset */
 static int wait_ms = 5000;
 
 static void die(const char *what)
@@ -93,8 +94,10 @@ static int send_piece(int fd, size_t at, size_t len)
     while (len > 0) {
         ssize_t put = write(fd, bytes + at, len);
 
-        if (put < 0)
+        if (put < 0) {
+            broken = 1;
             return -1;
+        }
         at += (size_t)put;
         len -= (size_t)put;
     }
@@ -140,7 +143,7 @@ static const char *listen_to(int fd)
             return "open";
         got = read(fd, answer + len, ANSWER_MOST - len);
         if (got <= 0)
-            return got == 0 ? "eof" : errno == ECONNRESET ? "reset" : strerror(errno);
+            return broken || (got < 0 && errno == ECONNRESET) ? "reset" : got == 0 ? "eof" : strerror(errno);
         fwrite(answer + len, 1, (size_t)got, stdout);
         len += (size_t)got;
         if (until != NULL && strstr(answer, until) != NULL)
@@ -216,9 +219,9 @@ int main(int argc, char **argv)
     send_all(fd);
     if (shut)
         shutdown(fd, SHUT_WR);
+    if (!reset || until != NULL)
+        printf("= %s\n", listen_to(fd));
     if (reset)
         end_now(fd);
-    else
-        printf("= %s\n", listen_to(fd));
     return 0;
 }
