@@ -14,13 +14,13 @@ DESTDIR =
 COMPILE = $(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -c -o $@
 
 # What both programs are made of.
-COMMON = lib/addr.o lib/child.o lib/claim.o lib/clock.o lib/copy.o lib/leg.o lib/line.o \
+COMMON = lib/addr.o lib/child.o lib/claim.o lib/clock.o lib/copy.o lib/leave.o lib/leg.o lib/line.o \
 	lib/log.o lib/loop.o lib/name.o lib/options.o lib/os-generic.o lib/os-linux.o \
 	lib/session.o lib/slab.o lib/sock.o lib/text.o lib/proto/new_line.o
 
 RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o \
 	lib/rendezvous.o lib/service.o lib/sticky.o lib/tally.o \
-	lib/proto/new_relay.o lib/proto/relay_protos.o
+	lib/proto/new_offer.o lib/proto/new_relay.o lib/proto/relay_protos.o
 
 CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o \
 	lib/uplink.o lib/proto/new_server.o lib/proto/server_protos.o
@@ -39,11 +39,12 @@ relay-connect: $(CONNECT) $(COMMON)
 
 # Every object depends on every header: they are small, and a build takes seconds.
 HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/claim.h lib/clock.h \
-	lib/command.h lib/copy.h lib/dial.h lib/leg.h lib/line.h lib/listener.h \
+	lib/command.h lib/copy.h lib/dial.h lib/leave.h lib/leg.h lib/line.h lib/listener.h \
 	lib/log.h lib/loop.h lib/name.h lib/newcomers.h lib/options.h lib/os.h \
 	lib/portpool.h lib/rendezvous.h lib/service.h lib/session.h lib/slab.h \
 	lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/uplink.h \
-	lib/proto/new_line.h lib/proto/relay_proto.h lib/proto/server_proto.h
+	lib/proto/new_line.h lib/proto/new_offer.h lib/proto/relay_proto.h \
+	lib/proto/server_proto.h
 
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 

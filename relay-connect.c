@@ -3,6 +3,7 @@
  * and wiring.
  */
 #include "lib/child.h"
+#include "lib/leave.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/options.h"
@@ -15,7 +16,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -60,7 +60,6 @@ static char names[MOST_TARGETS][NAME_SIZE];
 static char printed[MOST_TARGETS][ADDR_HOST + 8];
 static struct offering offerings[MOST_TARGETS];
 static int target_count;
-static bool draining;
 static int exit_code = EXIT_TOLD;
 static int ended_count;
 
@@ -79,7 +78,7 @@ static const struct server_proto *parse_scheme(const char **text)
             return server_protos[i];
         }
     }
-    options_mistake(&program, "relay-connect does not speak the protocol of '%e'", *text);
+    options_mistake(&program, "'%e' names no protocol spoken here", *text);
     return NULL;
 }
 
@@ -111,7 +110,7 @@ static void parse_relay(const char *text, unsigned default_port)
 static void parse_targets(int argc, char **argv)
 {
     if (argc == 0)
-        options_mistake(&program, "there is no TARGET: give one such as localhost:80");
+        options_mistake(&program, "no TARGET: give one such as localhost:80");
     if (strcmp(argv[0], "--") == 0) {
         if (argc == 1)
             options_mistake(&program, "-- needs a COMMAND");
@@ -161,11 +160,11 @@ static void name_targets(void)
         else if (++unnamed > 1)
             text_add(&t, ".%d", unnamed);
         if (t.cut || !name_valid(names[i]))
-            options_mistake(&program, "the name '%e' is not 1 to 64 letters, digits, dots, dashes and underscores",
+            options_mistake(&program, "'%e' is not 1 to 64 letters, digits, dots, dashes and underscores",
                             names[i]);
         for (int j = 0; j < i; j++)
             if (strcmp(names[i], names[j]) == 0)
-                options_mistake(&program, "two TARGETs are named '%e'", names[i]);
+                options_mistake(&program, "two TARGETs named '%e'", names[i]);
     }
 }
 
@@ -221,47 +220,6 @@ static const struct server_hooks hooks = {
     .served = served,
 };
 
-/* Signals. */
-
-static void leave(int signo)
-{
-    (void)signo;
-    leave_with(EXIT_TOLD);
-}
-
-static void leave_if_drained(void)
-{
-    if (draining)
-        leave_with(exit_code);
-}
-
-static void drain(int signo)
-{
-    (void)signo;
-    draining = true;
-    log_event("drain sessions=%d", session_count());
-    proto->stop();
-    if (session_count() == 0)
-        leave_with(exit_code);
-}
-
-/* The sessions' ends are seen, and logged, before it leaves. */
-static void end_sessions(int signo)
-{
-    drain(signo);
-    child_signal_all(SIGKILL);
-}
-
-static void handle_signals(void)
-{
-    loop_signal(SIGTERM, leave);
-    loop_signal(SIGINT, end_sessions);
-    loop_signal(SIGQUIT, end_sessions);
-    loop_signal(SIGUSR1, drain);
-    loop_handle(SIGHUP, SIG_IGN);
-    loop_handle(SIGPIPE, SIG_IGN);
-}
-
 static void offer_all(void)
 {
     for (int i = 0; i < target_count; i++) {
@@ -288,7 +246,7 @@ int main(int argc, char **argv)
     log_init(program.name);
     first = options_parse(&program, argc, argv);
     if (first == argc)
-        options_mistake(&program, "there is no RELAY: give its HOST and a TARGET");
+        options_mistake(&program, "no RELAY: give its HOST and a TARGET");
     relay = argv[first];
     proto = parse_scheme(&relay);
     parse_relay(relay, proto->port);
@@ -296,8 +254,7 @@ int main(int argc, char **argv)
     name_targets();
     if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions + TURNED_AWAY) != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
-    handle_signals();
-    session_on_last_end(leave_if_drained);
+    leave_on_signals(proto->stop);
     offer_all();
     if (loop_run() != 0)
         log_die(EXIT_FAILED, "pselect: %s", strerror(errno));

@@ -5,6 +5,7 @@
  * child per session; each wire protocol is a file in lib/proto/.
  */
 #include "lib/child.h"
+#include "lib/leave.h"
 #include "lib/listener.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -18,7 +19,6 @@
 #include "lib/text.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +68,6 @@ static const struct program program = {
 
 static struct relay_listen listens[MOST_LISTENS];
 static int listen_count;
-static bool draining;
 
 static void bad_listen(const char *text, const char *why)
 {
@@ -240,45 +239,10 @@ static void bind_all(void)
     }
 }
 
-static void leave(int signo)
+static void stop(void)
 {
-    (void)signo;
-    loop_stop();
-}
-
-static void leave_if_drained(void)
-{
-    if (draining && session_count() == 0)
-        loop_stop();
-}
-
-static void drain(int signo)
-{
-    (void)signo;
-    if (draining)
-        return;
-    draining = true;
-    log_event("drain sessions=%d", session_count());
     for (int i = 0; relay_protos[i] != NULL; i++)
         relay_protos[i]->stop();
-    leave_if_drained();
-}
-
-/* The sessions' ends are seen, and logged, before it leaves. */
-static void end_sessions(int signo)
-{
-    drain(signo);
-    child_signal_all(SIGKILL);
-}
-
-static void handle_signals(void)
-{
-    loop_signal(SIGTERM, leave);
-    loop_signal(SIGINT, end_sessions);
-    loop_signal(SIGQUIT, end_sessions);
-    loop_signal(SIGUSR1, drain);
-    loop_handle(SIGHUP, SIG_IGN);
-    loop_handle(SIGPIPE, SIG_IGN);
 }
 
 int main(int argc, char **argv)
@@ -291,8 +255,7 @@ int main(int argc, char **argv)
     check_public_host();
     parse_listens(argc - first, argv + first);
     set_up();
-    handle_signals();
-    session_on_last_end(leave_if_drained);
+    leave_on_signals(stop);
     bind_all();
     for (int i = 0; relay_protos[i] != NULL; i++)
         if (relay_protos[i]->start() != 0)

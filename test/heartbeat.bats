@@ -25,7 +25,7 @@ END
     printf '[DATA] id=' >&"$data"
     began=$(now_ms)
     for _ in {1..8}; do
-        sleep "$TIME_FACTOR"
+        sleep 1
         printf ' ' >&"$hello"
         printf '0' >&"$data"
     done

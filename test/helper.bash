@@ -137,11 +137,10 @@ wait_end() {
     wait "${PID[$1]}" 2>/dev/null || status=$?
 }
 
-# The processes that came of a program, itself not among them.
+# The processes that came of a program, itself not among them. A dead one counts
+# where it is the program's to reap; others are init's, which may take its time.
 offspring() {
-    ps -o pid= -s "${PID[$1]}" | while read -r pid; do
-        [ "$pid" = "${PID[$1]}" ] || echo "$pid"
-    done
+    ps -o pid=,ppid=,stat= -s "${PID[$1]}" | awk -v of="${PID[$1]}" '$1 != of && ($3 !~ /^Z/ || $2 == of) {print $1}'
 }
 
 no_offspring() {
@@ -237,6 +236,17 @@ find_ports() {
     done
     CONTROL=$base
     mapfile -t POOL < <(seq $((base + 1)) $((base + count)))
+}
+
+# A port for a server that wants to be told one.
+free_port() {
+    local port
+
+    for _ in {1..50}; do
+        port=$((20000 + RANDOM % 12000))
+        any_in_use "$port" "$port" || break
+    done
+    echo "$port"
 }
 
 any_in_use() {
@@ -479,8 +489,9 @@ sessions_of() {
     echo "$list"
 }
 
+# Those of all programs that are not dead.
 processes() {
-    ps -o pid=,stat=,args= -s "$(sessions_of)"
+    ps -o pid=,stat=,args= -s "$(sessions_of)" | awk '$2 !~ /^Z/'
 }
 
 no_processes() {

@@ -141,7 +141,7 @@ static unsigned stdio_of(const struct job *job)
 static const char *why_not(const struct link *l)
 {
     if (l->busy)
-        return "one client is served already";
+        return "another is served";
     return session_count() >= l->offering->max_sessions ? "too many sessions" : NULL;
 }
 

@@ -1,0 +1,68 @@
+/*
+ * new_offer: a service of the protocol `new`: how its clients are announced,
+ * to a server that says hello and to a plain one.
+ *
+ * It knows of the control connection only where it goes and how to write to
+ * it; who says what there is new_relay's.
+ */
+#ifndef NEW_OFFER_H
+#define NEW_OFFER_H
+
+#include "../service.h"
+#include "../text.h"
+
+/* A control connection, as an offer sees it. */
+struct new_control {
+    int fd;
+    struct addr from, reached;
+    struct new_offer *offer;    /* NULL: none */
+    /* It did not take a line: the callee closes the offer and the connection. */
+    void (*gone)(struct new_control *c, const char *reason);
+};
+
+struct new_offer {
+    struct service *service;
+    struct new_control *control;
+    bool plain;                 /* gets bare [NEW] lines */
+    struct port *reverse;       /* where its answers to those come; may outlive plain */
+    struct listener reverse_listener;
+    bool out;                   /* one such [NEW] is not answered yet */
+    struct timer answer;
+};
+
+/* Once. So many offers at the same time. -1 (ENOMEM). */
+int new_offer_setup(const struct service_rules *rules, int offers);
+
+/* Opens a service on a free port for a server that says hello. NULL with errno. */
+struct new_offer *new_offer_open(struct new_control *c, const char *name, struct port *port);
+
+/* The same for a plain server, on the two lowest free ports of the pool. NULL: it cannot be. */
+struct new_offer *new_offer_open_plain(struct new_control *c, struct portpool *pool);
+
+/*
+ * A plain server says hello after all: it keeps its port, and the [NEW] that
+ * is out may still be answered.
+ */
+void new_offer_upgrade(struct new_offer *o, const char *name);
+
+/* Another control connection serves it from now on. */
+void new_offer_hand_over(struct new_offer *o, struct new_control *to);
+
+/* Closes the service and logs why. The control connection is the caller's. */
+void new_offer_close(struct new_offer *o, const char *reason);
+
+/* The offer that has this name, or NULL. */
+struct new_offer *new_offer_find(const char *name);
+
+/* Whether an offer's control connection comes from this address. */
+bool new_offer_from(const struct addr *source);
+
+void new_offer_log_open(const struct new_offer *o);
+
+/* Sends a line to its control connection: 0, or -1 when that is gone, and the offer with it. */
+int new_offer_tell(struct new_offer *o, const struct text *line);
+
+/* A connection that is not let in, for the log. */
+void new_log_reject(const struct addr *from, const char *reason);
+
+#endif

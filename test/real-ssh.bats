@@ -1,0 +1,60 @@
+# A real SSH server behind it: OpenSSH, as it is.
+
+load helper
+
+start_sshd() {
+    local port
+
+    port=$(free_port)
+    [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
+    ssh-keygen -q -t ed25519 -N '' -f "$D/host_key"
+    ssh-keygen -q -t ed25519 -N '' -f "$D/user_key"
+    cp "$D/user_key.pub" "$D/authorized"
+    cat >"$D/sshd_config" <<END
+ListenAddress 127.0.0.1:$port
+HostKey $D/host_key
+AuthorizedKeysFile $D/authorized
+PidFile none
+UsePAM no
+StrictModes no
+PermitRootLogin yes
+PasswordAuthentication no
+Subsystem sftp internal-sftp
+END
+    start sshd "$(command -v sshd)" -D -e -f "$D/sshd_config"
+    wait_for listening "$port"
+    start_relayd
+    start_connect -n ssh "127.0.0.1:$CONTROL" "127.0.0.1:$port"
+    OPTIONS=(-F none -i "$D/user_key" -o BatchMode=yes -o StrictHostKeyChecking=no -o "UserKnownHostsFile=$D/known"
+        -o LogLevel=ERROR)
+}
+
+over_ssh() {
+    timeout $((30 * TIME_FACTOR)) ssh "${OPTIONS[@]}" -p "$PUBLIC_PORT" "$@"
+}
+
+@test "a shell on a terminal" {
+    start_sshd
+    printf 'echo forty-$((6 * 7)); tty; exit 7\n' >"$D/typed"
+    run over_ssh -tt 127.0.0.1 sh <"$D/typed"
+    echo "$output"
+    [ "$status" -eq 7 ]
+    [[ $output = *forty-42* ]]
+    [[ $output = */dev/pts/* ]]
+}
+
+@test "input goes in and output comes out" {
+    start_sshd
+    head -c 3000000 /dev/urandom >"$D/in"
+    over_ssh 127.0.0.1 cat <"$D/in" >"$D/out"
+    cmp "$D/in" "$D/out"
+}
+
+@test "scp of 100 MB each way, by checksum" {
+    start_sshd
+    head -c 104857600 /dev/urandom >"$D/big"
+    timeout $((60 * TIME_FACTOR)) scp -q "${OPTIONS[@]}" -P "$PUBLIC_PORT" "$D/big" "127.0.0.1:$D/there"
+    timeout $((60 * TIME_FACTOR)) scp -q "${OPTIONS[@]}" -P "$PUBLIC_PORT" "127.0.0.1:$D/there" "$D/back"
+    [ "$(sha256sum "$D/big" "$D/there" "$D/back" | cut -d ' ' -f 1 | sort -u | wc -l)" -eq 1 ]
+    rm "$D/big" "$D/there" "$D/back"
+}
