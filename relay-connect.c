@@ -160,7 +160,7 @@ static void name_targets(void)
         else if (++unnamed > 1)
             text_add(&t, ".%d", unnamed);
         if (t.cut || !name_valid(names[i]))
-            options_mistake(&program, "'%e' is not 1 to 64 letters, digits, dots, dashes and underscores",
+            options_mistake(&program, "the name '%e' is not 1 to 64 letters, digits, dots, dashes, underscores",
                             names[i]);
         for (int j = 0; j < i; j++)
             if (strcmp(names[i], names[j]) == 0)

@@ -9,7 +9,6 @@
 #include "lib/listener.h"
 #include "lib/log.h"
 #include "lib/loop.h"
-#include "lib/name.h"
 #include "lib/newcomers.h"
 #include "lib/options.h"
 #include "lib/os.h"
@@ -78,8 +77,8 @@ static void check_public_host(void)
 {
     struct addr numeric;
 
-    if (rules.public_host != NULL && !name_valid(rules.public_host) &&
-        addr_numeric(&numeric, rules.public_host, 0) != 0)
+    if (rules.public_host != NULL && (!addr_host_valid(rules.public_host) ||
+        (strchr(rules.public_host, ':') != NULL && addr_numeric(&numeric, rules.public_host, 0) != 0)))
         options_mistake(&program, "--public-host '%e' is neither a host name nor an address; it has no port",
                         rules.public_host);
 }

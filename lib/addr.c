@@ -3,6 +3,7 @@
  */
 #include "addr.h"
 
+#include "name.h"
 #include "text.h"
 
 #include <arpa/inet.h>
@@ -38,46 +39,36 @@ int addr_unix(struct addr *a, const char *path)
     return 0;
 }
 
-long addr_split(const char *text, char *host)
+bool addr_host_valid(const char *host)
 {
-    const char *colon = strrchr(text, ':');
-    const char *from = text, *to = colon;
-
-    if (colon == NULL || colon == text)
-        return -1;
-    if (*text == '[') {
-        if (colon[-1] != ']')
-            return -1;
-        from++;
-        to--;
-    } else if (memchr(text, ':', (size_t)(colon - text)) != NULL) {
-        return -1;
-    }
-    if (to <= from || to - from >= ADDR_HOST)
-        return -1;
-    memcpy(host, from, (size_t)(to - from));
-    host[to - from] = '\0';
-    return text_number(colon + 1, 65535);
+    return host[name_span(host)] == '\0' ? host[0] != '\0' : strchr(host, ':') != NULL;
 }
 
-long addr_split_or(const char *text, char *host, unsigned port)
+long addr_split_or(const char *text, char *host, long port)
 {
-    const char *last = strrchr(text, ':');
     size_t len = strlen(text);
+    const char *colon = strrchr(text, ':');
 
-    if (last != NULL && text[len - 1] != ']')
-        return addr_split(text, host);
-    if (*text == '[') {
-        if (text[len - 1] != ']')
-            return -1;
+    if (colon != NULL && text[len - 1] != ']') {
+        port = text_number(colon + 1, 65535);
+        len = (size_t)(colon - text);
+    }
+    if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
         text++;
         len -= 2;
+    } else if (memchr(text, ':', len) != NULL) {
+        return -1;
     }
-    if (len == 0 || len >= ADDR_HOST)
+    if (len >= ADDR_HOST)
         return -1;
     memcpy(host, text, len);
     host[len] = '\0';
-    return (long)port;
+    return addr_host_valid(host) ? port : -1;
+}
+
+long addr_split(const char *text, char *host)
+{
+    return addr_split_or(text, host, -1);
 }
 
 int addr_peer(struct addr *a, int fd)

@@ -35,6 +35,9 @@ int addr_numeric(struct addr *a, const char *host, unsigned port);
 /* A unix socket's path. Returns -1 (ENAMETOOLONG). */
 int addr_unix(struct addr *a, const char *path);
 
+/* Whether it can be a host: a name's characters, or something with a colon, as IPv6 has. */
+bool addr_host_valid(const char *host);
+
 /*
  * Splits HOST:PORT or [IPv6]:PORT. host has room for ADDR_HOST bytes.
  * Returns the port, 0 to 65535, or -1 if text is nothing of the kind.
@@ -42,7 +45,7 @@ int addr_unix(struct addr *a, const char *path);
 long addr_split(const char *text, char *host);
 
 /* The same, but :PORT may be missing: the port is then the one given here. */
-long addr_split_or(const char *text, char *host, unsigned port);
+long addr_split_or(const char *text, char *host, long port);
 
 /* The other end and this end of a connected socket. Returns -1 with errno. */
 int addr_peer(struct addr *a, int fd);
