@@ -49,10 +49,15 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/claim.h lib/clock.h \
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
 # What the tests call.
-TOOLS = test/tools/churn test/tools/drip test/tools/load test/tools/plain_echo \
+TOOLS = test/tools/churn test/tools/codecs test/tools/drip test/tools/load test/tools/plain_echo \
 	test/tools/plain_relay
 
 test-tools: $(TOOLS)
+
+CODECS = lib/addr.o lib/name.o lib/text.o lib/proto/new_line.o
+
+test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
+	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/codecs.c $(CODECS)
 
 .c:
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ $<
