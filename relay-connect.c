@@ -55,10 +55,12 @@ static const struct program program = {
 static const struct server_proto *proto;
 static struct dial_host relays[UPLINK_HOSTS + 1];
 static int relay_count;
-static struct target targets[MOST_TARGETS];
-static char names[MOST_TARGETS][NAME_SIZE];
-static char printed[MOST_TARGETS][ADDR_HOST + 8];
-static struct offering offerings[MOST_TARGETS];
+static struct offered {
+    struct offering offering;       /* first, so that it finds the rest */
+    struct target target;
+    char name[NAME_SIZE];
+    char printed[ADDR_HOST + 8];    /* the public address as it was printed last */
+} offers[MOST_TARGETS];
 static int target_count;
 static int exit_code = EXIT_TOLD;
 static int ended_count;
@@ -114,18 +116,18 @@ static void parse_targets(int argc, char **argv)
     if (strcmp(argv[0], "--") == 0) {
         if (argc == 1)
             options_mistake(&program, "-- needs a COMMAND");
-        targets[0] = (struct target){.kind = TARGET_COMMAND, .command = argv + 1};
+        offers[0].target = (struct target){.kind = TARGET_COMMAND, .command = argv + 1};
         target_count = 1;
         return;
     }
     if (argc > MOST_TARGETS)
         options_mistake(&program, "more than %d TARGETs", MOST_TARGETS);
     for (target_count = 0; target_count < argc; target_count++) {
-        const char *wrong = target_parse(&targets[target_count], argv[target_count]);
+        const char *wrong = target_parse(&offers[target_count].target, argv[target_count]);
 
         if (wrong != NULL)
             options_mistake(&program, "'%e' is not a TARGET: %s", argv[target_count], wrong);
-        if (targets[target_count].kind == TARGET_STDIO && argc > 1)
+        if (offers[target_count].target.kind == TARGET_STDIO && argc > 1)
             options_mistake(&program, "- has standard input to itself: give no other TARGET");
     }
 }
@@ -153,18 +155,18 @@ static void name_targets(void)
     for (int i = 0; i < target_count; i++) {
         struct text t;
 
-        text_init(&t, names[i], sizeof names[i]);
+        text_init(&t, offers[i].name, sizeof offers[i].name);
         text_add(&t, "%s", base);
-        if (targets[i].name[0] != '\0')
-            text_add(&t, ".%s", targets[i].name);
+        if (offers[i].target.name[0] != '\0')
+            text_add(&t, ".%s", offers[i].target.name);
         else if (++unnamed > 1)
             text_add(&t, ".%d", unnamed);
-        if (t.cut || !name_valid(names[i]))
+        if (t.cut || !name_valid(offers[i].name))
             options_mistake(&program, "the name '%e' is not 1 to 64 letters, digits, dots, dashes, underscores",
-                            names[i]);
+                            offers[i].name);
         for (int j = 0; j < i; j++)
-            if (strcmp(names[i], names[j]) == 0)
-                options_mistake(&program, "two TARGETs named '%e'", names[i]);
+            if (strcmp(offers[i].name, offers[j].name) == 0)
+                options_mistake(&program, "two TARGETs named '%e'", offers[i].name);
     }
 }
 
@@ -172,14 +174,14 @@ static void name_targets(void)
 
 static void print_public(const struct offering *o, const char *address)
 {
-    char *last = printed[o - offerings];
+    char *last = offers[(const struct offered *)o - offers].printed;
     char line[ADDR_HOST + 10];
     struct text t;
     int out = o->target->kind == TARGET_STDIO ? STDERR_FILENO : STDOUT_FILENO;
 
     if (strcmp(last, address) == 0)
         return;
-    text_copy(last, sizeof printed[0], address);
+    text_copy(last, sizeof offers[0].printed, address);
     text_init(&t, line, sizeof line);
     text_add(&t, "%s\n", address);
     if (write(out, t.data, t.len) < 0)
@@ -223,16 +225,16 @@ static const struct server_hooks hooks = {
 static void offer_all(void)
 {
     for (int i = 0; i < target_count; i++) {
-        offerings[i] = (struct offering){
-            .name = names[i],
-            .target = &targets[i],
+        offers[i].offering = (struct offering){
+            .name = offers[i].name,
+            .target = &offers[i].target,
             .relays = relays,
             .relay_count = relay_count,
             .once = once,
             .connect_seconds = connect_seconds,
             .max_sessions = max_sessions,
         };
-        if (proto->offer(&offerings[i], &hooks) != 0)
+        if (proto->offer(&offers[i].offering, &hooks) != 0)
             log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
     }
 }

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BUCKETS 1024
+#define BUCKETS 256
 
 static struct child *living[BUCKETS];
 static int null_fd = -1;

@@ -66,19 +66,21 @@ static bool system_watches(int count)
 int loop_init(void)
 {
     struct rlimit files;
+    unsigned long *words;
+    size_t words_each;
 
     if (getrlimit(RLIMIT_NOFILE, &files) != 0)
         return -1;
     limit = files.rlim_cur == RLIM_INFINITY || files.rlim_cur > LOOP_MAX ? LOOP_MAX : (int)files.rlim_cur;
-    for (int i = 0; i < 2; i++) {
-        wanted[i].words = calloc(1, fds_bytes(limit));
-        found[i].words = calloc(1, fds_bytes(limit));
-        if (wanted[i].words == NULL || found[i].words == NULL)
-            return -1;
-    }
+    words_each = fds_bytes(limit) / sizeof *words;
+    words = calloc(4, fds_bytes(limit));
     watches = calloc((size_t)limit, sizeof(struct watch *));
-    if (watches == NULL)
+    if (words == NULL || watches == NULL)
         return -1;
+    for (size_t i = 0; i < 2; i++) {
+        wanted[i].words = words + 2 * i * words_each;
+        found[i].words = words + (2 * i + 1) * words_each;
+    }
     sigprocmask(SIG_SETMASK, NULL, &original_mask);
     if (!system_watches(limit))
         limit = FD_SETSIZE;

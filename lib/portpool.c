@@ -18,18 +18,15 @@ static int by_number(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static int bind_port(struct port *port, const struct addr *a, unsigned number)
+static int bind_port(struct port *port, unsigned number)
 {
-    port->addr = *a;
-    addr_set_port(&port->addr, number);
-    port->number = number;
-    port->fd = sock_bind(&port->addr);
-    if (port->fd < 0)
+    struct addr a = port->pool->addr;
+
+    addr_set_port(&a, number);
+    port->fd = sock_bind(&a);
+    if (port->fd < 0 || addr_local(&a, port->fd) != 0)
         return -1;
-    port->addr.len = sizeof port->addr.u;
-    if (getsockname(port->fd, &port->addr.u.any, &port->addr.len) != 0)
-        return -1;
-    port->number = addr_port(&port->addr);
+    port->number = (unsigned short)addr_port(&a);
     return 0;
 }
 
@@ -39,14 +36,15 @@ int portpool_init(struct portpool *pool, const struct addr *a, int count, unsign
     pool->ports = calloc((size_t)count + 1, sizeof *pool->ports);
     if (pool->ports == NULL)
         return -1;
+    pool->addr = *a;
     for (int i = 0; i < count; i++) {
         unsigned number = addr_port(a) == 0 ? 0 : addr_port(a) + (unsigned)i;
 
-        if (bind_port(&pool->ports[i], a, number) != 0) {
+        pool->ports[i].pool = pool;
+        if (bind_port(&pool->ports[i], number) != 0) {
             *failed = number;
             return -1;
         }
-        pool->ports[i].pool = pool;
         pool->count++;
     }
     qsort(pool->ports, (size_t)count, sizeof *pool->ports, by_number);
@@ -55,7 +53,7 @@ int portpool_init(struct portpool *pool, const struct addr *a, int count, unsign
 
 struct port *portpool_find(const struct portpool *pool, unsigned number)
 {
-    struct port key = {.number = number};
+    struct port key = {.number = (unsigned short)number};
 
     return bsearch(&key, pool->ports, (size_t)pool->count, sizeof key, by_number);
 }
@@ -75,10 +73,9 @@ static int listen_anew(struct port *port)
 {
     if (sock_listen(port->fd) == 0)
         return 0;
-    log_event("rebind port=%u error=%e", port->number, strerror(errno));
+    log_event("rebind port=%u error=%e", (unsigned)port->number, strerror(errno));
     close(port->fd);
-    port->fd = sock_bind(&port->addr);
-    return port->fd < 0 ? -1 : sock_listen(port->fd);
+    return bind_port(port, port->number) != 0 ? -1 : sock_listen(port->fd);
 }
 
 int portpool_give(struct port *port)
@@ -100,7 +97,7 @@ void portpool_take_back(struct port *port)
         return;
     if (sock_unlisten(port->fd) != 0) {
         close(port->fd);
-        port->fd = sock_bind(&port->addr);
+        bind_port(port, port->number);
     }
     port->given = false;
     port->pool->given--;
@@ -122,9 +119,9 @@ void portpool_text(const struct portpool *pool, struct text *t)
 
         while (last + 1 < pool->count && pool->ports[last + 1].number == pool->ports[last].number + 1)
             last++;
-        text_add(t, "%s%u", i > 0 ? "," : "", pool->ports[i].number);
+        text_add(t, "%s%u", i > 0 ? "," : "", (unsigned)pool->ports[i].number);
         if (last > i)
-            text_add(t, "-%u", pool->ports[last].number);
+            text_add(t, "-%u", (unsigned)pool->ports[last].number);
         i = last;
     }
 }

@@ -14,13 +14,13 @@
 struct port {
     struct portpool *pool;
     int fd;
-    unsigned number;
+    unsigned short number;
     bool given;
-    struct addr addr;
 };
 
 struct portpool {
     struct port *ports;
+    struct addr addr;       /* of all, but for the port */
     int count;
     int given;
 };

@@ -126,7 +126,7 @@ void service_rename(struct service *s, const char *name)
     if (name != NULL)
         text_add(&t, "%s", name);
     else
-        text_add(&t, "%u", s->port->number);
+        text_add(&t, "%u", (unsigned)s->port->number);
 }
 
 /* A service that comes back while its last sessions run is the same one: they count. */

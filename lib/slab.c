@@ -3,13 +3,19 @@
  */
 #include "slab.h"
 
+#include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 int slab_init(struct slab *s, size_t size, size_t count)
 {
     memset(s, 0, sizeof *s);
-    s->records = calloc(count, size);
+    if (count > SIZE_MAX / size) {
+        errno = ENOMEM;
+        return -1;
+    }
+    s->records = malloc(count * size);      /* not calloc: that would touch it */
     s->size = size;
     s->count = count;
     return s->records == NULL ? -1 : 0;

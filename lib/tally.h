@@ -10,7 +10,7 @@
 #include "addr.h"
 #include "slab.h"
 
-#define TALLY_BUCKETS 256
+#define TALLY_BUCKETS 128
 
 struct tally {
     struct slab sources;

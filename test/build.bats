@@ -66,7 +66,7 @@ pss() {
     for compiler in gcc clang; do
         command -v "$compiler" >/dev/null || continue
         for tool in test/tools/*.c; do
-            "$compiler" -std=c99 -pedantic -Wall -Wextra -Wshadow -Werror -D_POSIX_C_SOURCE=200809L -o "$D/tool" "$tool"
+            "$compiler" -std=c99 -pedantic -Wall -Wextra -Wshadow -Werror -D_POSIX_C_SOURCE=200809L -c -o "$D/tool.o" "$tool"
         done
     done
 }

@@ -77,16 +77,19 @@ END
 
 @test "several lines in one write are all taken" {
     start_fake <<'END'
-printf '[PUBLIC] 127.0.0.1:9\n[PING]\n'
-hear
 for i in 1 2 3 4 5 6 7 8; do
-    printf '[NEW]%s id=%032x from=127.0.0.1:5\n' "$PORT" "$i"
+    printf '[NEW]%s id=%032x from=127.0.0.1:5\n[PING]\n' "$PORT" "$i"
 done >"$DIR/lines"
-cat "$DIR/lines"
-hear
+echo '[PUBLIC] 127.0.0.1:9' | cat - "$DIR/lines" >"$DIR/all"
+cat "$DIR/all"
+for i in 1 2 3 4 5 6 7 8; do
+    hear
+done
+cat >/dev/null
 END
     connect_to_fake "$FAKE" -- cat
     wait_for noted echoed 8
+    wait_for noted heard 8
 }
 
 @test "unknown words and keys are ignored" {
@@ -170,7 +173,8 @@ END
         wait_end connect
         [ "$status" -eq 3 ] || { echo "$code: $status"; false; }
         [ ! -s "$D/connect.out" ]
-        grep -q "$code" "$D/connect.err"
+        grep -qF "$code" "$D/connect.err"
+        grep -qF 'because\x20it\x20is\x20so' "$D/connect.err"
         kill_sessions fake
         rm "$D/connect.err" "$D/fake.err"
     done

@@ -85,7 +85,9 @@ works() {
     serve_by_hand web
     announced_client
     dial_control
-    { echo "[DATA] id=$ID"; head -c 3000 /dev/urandom | tee "$D/sent"; } | cat >&"$FD"
+    head -c 3000 /dev/urandom >"$D/sent"
+    { echo "[DATA] id=$ID"; cat "$D/sent"; } >"$D/all"
+    cat "$D/all" >&"$FD"
     hang_up "$FD"
     timeout 5 cat <&"$CLIENT_FD" >"$D/got"
     cmp "$D/sent" "$D/got"

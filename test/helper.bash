@@ -393,6 +393,16 @@ say() {
     printf '%s\n' "$2" >&"$1"
 }
 
+# say_at_once FD FORMAT [ARGUMENT...]: as printf, in one write; printf itself
+# makes a write of each line.
+say_at_once() {
+    local fd=$1
+
+    shift
+    printf "$@" >"$D/at_once"
+    cat "$D/at_once" >&"$fd"
+}
+
 # hear FD: one line of at most 10 s, in REPLY.
 hear() {
     IFS= read -r -t $((10 * TIME_FACTOR)) -u "$1" REPLY || {

@@ -31,7 +31,7 @@ load helper
     serve_by_hand web
     announced_client
     dial_control
-    printf '[DATA] id=%s\nfirst\nsecond\n' "$ID" >&"$FD"
+    say_at_once "$FD" '[DATA] id=%s\nfirst\nsecond\n' "$ID"
     expect "$CLIENT_FD" first
     expect "$CLIENT_FD" second
 }
@@ -148,8 +148,7 @@ load helper
 @test "unknown keys and unknown words are ignored" {
     start_relayd
     dial_control
-    say "$FD" '[WHAT] is=this'
-    say "$FD" '[HELLO] color=blue v=1 name=web empty= colour=red'
+    say_at_once "$FD" '[WHAT] is=this\n[HELLO] color=blue v=1 name=web empty= colour=red\n'
     expect "$FD" "\[PUBLIC\] 127\.0\.0\.1:${POOL[0]}"
     say "$FD" '[NEWS] at=eleven'
     say "$FD" '[NEWS]'

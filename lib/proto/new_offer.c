@@ -90,7 +90,7 @@ static int send_plain_new(struct new_offer *o)
     struct text t;
 
     text_init(&t, buffer, sizeof buffer);
-    text_add(&t, "[NEW]%u\n", o->reverse->number);
+    text_add(&t, "[NEW]%u\n", (unsigned)o->reverse->number);
     o->out = true;
     timer_set(&o->answer, rules->claim_seconds * 1000LL);
     return new_offer_tell(o, &t);
