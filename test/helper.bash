@@ -3,11 +3,15 @@
 # comes of them can be found; waits for conditions, with a deadline; and after
 # each test ends what was started and fails the test if a process, a port or a
 # descriptor was left behind, or if a sanitizer or valgrind had something to say.
+# traffic.bash and talk.bash hold what goes through the programs.
 #
 # From the environment:
 #   RELAYD, RELAY_CONNECT   the programs, arguments allowed: RELAYD='valgrind ./relayd'
 #   TIME_FACTOR             for slow builds: deadlines are that much longer (1),
 #                           amounts that much smaller
+
+load traffic
+load talk
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 TOOLS=$ROOT/test/tools
@@ -273,6 +277,11 @@ printed_or_gone() {
     [ -s "$D/$1.out" ] || gone "$1"
 }
 
+# printed NAME COUNT: so many different lines, on standard output.
+printed() {
+    [ "$(sort -u "$D/$1.out" | wc -l)" -eq "$2" ]
+}
+
 read_public() {
     PUBLIC=$(tail -n 1 "$D/$1.out")
     PUBLIC_PORT=${PUBLIC##*:}
@@ -284,208 +293,6 @@ start_all() {
     start_relayd "$@"
     start_load
     start_connect -n web "127.0.0.1:$CONTROL" "$LOAD"
-}
-
-# The limits that stand in the way of many sessions from one machine.
-MANY=(--max-sessions 6000 --max-per-service 6000 --max-per-source 6000 --max-waiting 6000 --max-unknown 6000)
-
-# --- load
-
-start_load() {
-    start load "$TOOLS/load" server "${1:-127.0.0.1:0}" --reset-ms $((1000 * TIME_FACTOR))
-    wait_for test -s "$D/load.out"
-    LOAD=$(head -n 1 "$D/load.out")
-}
-
-# load_client ADDRESS MODE [OPTION...]: it is content with every session.
-load_client() {
-    timeout $((120 * TIME_FACTOR)) "$TOOLS/load" client "$1" --mode "$2" --reset-ms $((1000 * TIME_FACTOR)) "${@:3}"
-}
-
-# The server's verdict: it served this many sessions, and all were exact.
-load_served() {
-    wait_for load_counts "$1" || { tail -n 1 "$D/load.out"; return 1; }
-    stop load
-    [ "$status" -eq 0 ]
-}
-
-# It has counted so many sessions, and so many failures (0).
-load_counts() {
-    tail -n 1 "$D/load.out" | grep -q "^sessions=$1 failed=${2:-0} unfinished=0 "
-}
-
-# hold_sessions ADDRESS COUNT [OPTION...]: they are kept until finish_held.
-hold_sessions() {
-    mkfifo "$D/orders"
-    exec {ORDERS}<>"$D/orders"
-    DIALLED+=("$ORDERS")
-    INPUT=$D/orders start hold "$TOOLS/load" client "$1" --mode hold --sessions "$2" --at-once "$2" --bytes 1000 "${@:3}"
-    wait_at_most 60 grep -q '^held ' "$D/hold.out"
-    grep -q "^held $2$" "$D/hold.out"
-    ROUNDS=0
-}
-
-# Begins to move bytes through each of them, both ways.
-begin_round() {
-    echo >&"$ORDERS"
-    ROUNDS=$((ROUNDS + 1))
-}
-
-round_ended() {
-    [ "$(grep -c '^alive ' "$D/hold.out")" -eq "$ROUNDS" ]
-}
-
-# And waits until that is done: this many are alive.
-end_round() {
-    wait_at_most 60 round_ended
-    tail -n 1 "$D/hold.out"
-    [ "$(tail -n 1 "$D/hold.out")" = "alive $1" ]
-}
-
-all_alive() {
-    begin_round
-    end_round "$1"
-}
-
-# Each side ends its direction and sees the other's end; $1 of them had failed.
-finish_held() {
-    hang_up "$ORDERS"
-    wait_end hold
-    tail -n 1 "$D/hold.out"
-    grep -q " failed=${1:-0} unfinished=0 " "$D/hold.out"
-}
-
-# --- what a process uses
-
-# The milliseconds of processor time that it has had.
-cpu_ms() {
-    local stat
-
-    stat=$(<"/proc/$1/stat")
-    read -ra stat <<<"${stat##*) }"
-    echo $(((stat[11] + stat[12]) * 1000 / $(getconf CLK_TCK)))
-}
-
-# Its own memory in KiB.
-memory_kb() {
-    awk '/^Anonymous:/ {print $2}' "/proc/$1/smaps_rollup"
-}
-
-# --- conversations, byte for byte
-
-# dial HOST:PORT: sets FD.
-dial() {
-    exec {FD}<>"/dev/tcp/${1%:*}/${1##*:}"
-    DIALLED+=("$FD")
-}
-
-# relayd's control port.
-dial_control() {
-    dial "127.0.0.1:$CONTROL"
-}
-
-hang_up() {
-    eval "exec $1>&-"
-}
-
-# say FD TEXT: and a newline.
-say() {
-    printf '%s\n' "$2" >&"$1"
-}
-
-# say_at_once FD FORMAT [ARGUMENT...]: as printf, in one write; printf itself
-# makes a write of each line.
-say_at_once() {
-    local fd=$1
-
-    shift
-    printf "$@" >"$D/at_once"
-    cat "$D/at_once" >&"$fd"
-}
-
-# hear FD: one line of at most 10 s, in REPLY.
-hear() {
-    IFS= read -r -t $((10 * TIME_FACTOR)) -u "$1" REPLY || {
-        echo "no line came, only '$REPLY'"
-        return 1
-    }
-}
-
-# expect FD REGEX: the next line is exactly so; its groups are in BASH_REMATCH.
-expect() {
-    hear "$1"
-    [[ $REPLY =~ ^$2$ ]] || {
-        echo "expected '$2', got '$REPLY'"
-        return 1
-    }
-}
-
-# How a connection goes on: what still comes, then "= eof", "= reset", or
-# "= open" if it has not ended within SECONDS (5).
-rest() {
-    local how=0
-
-    timeout $((${2:-5} * TIME_FACTOR)) cat <&"$1" 2>"$D/rest.err" || how=$?
-    if [ "$how" -eq 0 ]; then
-        echo "= eof"
-    elif grep -q 'reset by peer' "$D/rest.err"; then
-        echo "= reset"
-    else
-        echo "= open"
-    fi
-}
-
-# silent FD [SECONDS]: nothing comes and it stays open, for so long (0.3).
-silent() {
-    local got=0 byte
-
-    IFS= read -r -d '' -n 1 -t "${2:-0.3}" -u "$1" byte 2>/dev/null || got=$?
-    [ "$got" -gt 128 ] || {
-        echo "not silent: '$byte'"
-        return 1
-    }
-}
-
-# Whether somebody takes connections there, found without making one.
-listening() {
-    ss -Hltn "sport = :$1" | grep -q .
-}
-
-refused() {
-    not eval "(exec 9<>/dev/tcp/127.0.0.1/$1)" 2>/dev/null
-}
-
-# A service NAME on relayd by hand: sets CONTROL_FD and SERVICE_PORT.
-# serve_by_hand NAME [KEY=VALUE...]
-serve_by_hand() {
-    dial_control
-    CONTROL_FD=$FD
-    say "$FD" "[HELLO] v=1 name=$*"
-    expect "$FD" '\[PUBLIC\] 127\.0\.0\.1:([0-9]+)'
-    SERVICE_PORT=${BASH_REMATCH[1]}
-}
-
-# A client of it that waits: sets CLIENT_FD and ID.
-announced_client() {
-    dial "127.0.0.1:$SERVICE_PORT"
-    CLIENT_FD=$FD
-    expect "$CONTROL_FD" '\[NEW\][0-9]+ id=([0-9a-f]{32}) from=127\.0\.0\.1:[0-9]+'
-    ID=${BASH_REMATCH[1]}
-}
-
-# claim ID: sets DATA_FD.
-claim() {
-    dial_control
-    DATA_FD=$FD
-    say "$FD" "[DATA] id=$1"
-}
-
-# The two are one session: a line goes through each way.
-talks() {
-    say "$1" "over there"
-    expect "$2" "over there"
-    say "$2" "and back"
-    expect "$1" "and back"
 }
 
 # --- the end of a test

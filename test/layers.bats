@@ -16,7 +16,7 @@ includes() {
 }
 
 @test "the programs include protocols by their tables alone" {
-    not grep -n '^#include "lib/proto/' relayd.c relay-connect.c | grep -v '_proto\.h"'
+    not eval "grep -n '^#include \"lib/proto/' relayd.c relay-connect.c | grep -v '_proto\.h\"'"
     [ "$(grep -h '^#include "lib/proto/' relayd.c relay-connect.c | sort -u | wc -l)" -eq 2 ]
 }
 

@@ -8,7 +8,8 @@ start_redis() {
     port=$(free_port)
     start redis redis-server --bind 127.0.0.1 --port "$port" --save '' --appendonly no --dir "$D" --protected-mode no
     wait_for listening "$port"
-    start_relayd
+    # Ended sessions count until they are reaped, which a busy machine may do late.
+    start_relayd --max-per-source 1000 --max-sessions 1000 --max-per-service 1000 127.0.0.1:0+8
     start_connect -n redis "127.0.0.1:$CONTROL" "127.0.0.1:$port"
 }
 

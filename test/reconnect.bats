@@ -64,9 +64,10 @@ load helper
     said relayd '^open service=web '
     stop relayd KILL
     wait_at_most 15 said relayd2 '^open service=web '
-    wait_for test "$(wc -l <"$D/connect.out")" -ge 1
+    wait_for printed connect 2
     read_public connect
     load_client "$PUBLIC" both --sessions 5 --bytes 10000
+    load_served 5
 }
 
 @test "a name is looked up" {

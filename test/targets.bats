@@ -15,7 +15,7 @@ services() {
     [ "$(services | cut -d ' ' -f 1 | tr '\n' ' ')" = "cam cam.2 cam.3 cam.ssh cam.web " ]
     services | grep -qx "cam.web ${POOL[4]}"
     services | grep -qx "cam.2 ${POOL[6]}"
-    wait_for test "$(sort -u "$D/connect.out" | wc -l)" -eq 5
+    wait_for printed connect 5
     while read -r address; do
         load_client "$address" both --sessions 5 --bytes 10000
     done <"$D/connect.out"
@@ -53,7 +53,7 @@ services() {
     wait_for test -S "$D/socket"
     start connect "${CONNECT_WORDS[@]}" -n two "127.0.0.1:$CONTROL" "tcp=$LOAD" "unix=${POOL[3]}:$D/socket"
     wait_said relayd '^open ' 2
-    wait_for test "$(wc -l <"$D/connect.out")" -eq 2
+    wait_for printed connect 2
     load_client "127.0.0.1:${POOL[0]}" both --sessions 5 --bytes 10000
     load_client "127.0.0.1:${POOL[3]}" both --sessions 5 --bytes 10000
     wait_for load_counts 5
