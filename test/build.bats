@@ -40,7 +40,8 @@ pss() {
 @test "musl-gcc: both ends together take at most 250 kB of memory while they are idle" {
     build_with musl-gcc LDFLAGS=-static
     strip "$D/tree/relayd" "$D/tree/relay-connect"
-    RELAYD_WORDS=("$D/tree/relayd") CONNECT_WORDS=("$D/tree/relay-connect")
+    # What the environment takes is not theirs.
+    RELAYD_WORDS=(env -i "$D/tree/relayd") CONNECT_WORDS=(env -i "$D/tree/relay-connect")
     start_relayd 127.0.0.1:0+200
     start_load
     start_connect -n web "127.0.0.1:$CONTROL" "$LOAD"
