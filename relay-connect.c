@@ -244,7 +244,7 @@ int main(int argc, char **argv)
     const char *relay;
     int first;
 
-    argv = os_title_init(argv);
+    os_title_init(argv);
     log_init(program.name);
     first = options_parse(&program, argc, argv);
     if (first == argc)

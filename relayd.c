@@ -248,7 +248,7 @@ int main(int argc, char **argv)
 {
     int first;
 
-    argv = os_title_init(argv);
+    os_title_init(argv);
     log_init(program.name);
     first = options_parse(&program, argc, argv);
     check_public_host();

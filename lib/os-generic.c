@@ -76,9 +76,9 @@ void os_signal_with_parent(int signo, pid_t parent)
     (void)signo, (void)parent;
 }
 
-char **os_title_init(char **argv)
+void os_title_init(char **argv)
 {
-    return argv;
+    (void)argv;
 }
 
 void os_title(const char *title)

@@ -107,42 +107,35 @@ void os_signal_with_parent(int signo, pid_t parent)
         kill(getpid(), signo);
 }
 
-/* The one stretch of memory that ps reads: the arguments, then the environment. */
+/* The one stretch of memory that ps reads: the arguments, then the start of the environment. */
 static char *title_start;
 static size_t title_size;
 
-/* Copies the strings and moves *end behind those that follow each other there. NULL: no memory. */
-static char **copy_strings(char **from, char **end)
-{
-    char **copy;
-    size_t count = 0;
+/* Enough of it for any title. */
+#define TITLE_SIZE 256
 
-    while (from[count] != NULL)
-        count++;
-    copy = calloc(count + 1, sizeof *copy);
-    for (size_t i = 0; copy != NULL && i < count; i++) {
-        if (from[i] == *end)
-            *end += strlen(*end) + 1;
-        copy[i] = strdup(from[i]);
-        if (copy[i] == NULL)
-            return NULL;
+/* Moves the strings that follow each other from *end on to the heap, and *end behind them, up to limit. */
+static int move_strings(char **strings, char **end, const char *limit)
+{
+    for (; *strings != NULL && *strings == *end && (limit == NULL || *end < limit); strings++) {
+        char *copy = strdup(*strings);
+
+        if (copy == NULL)
+            return -1;
+        *end += strlen(*end) + 1;
+        *strings = copy;
     }
-    return copy;
+    return 0;
 }
 
-char **os_title_init(char **argv)
+void os_title_init(char **argv)
 {
-    char *end = argv[0];
-    static char **arguments, **environment;
+    char *start = argv[0], *end = start;
 
-    arguments = copy_strings(argv, &end);
-    environment = copy_strings(environ, &end);
-    if (arguments == NULL || environment == NULL)
-        return argv;
-    environ = environment;
-    title_start = argv[0];
-    title_size = (size_t)(end - argv[0]);
-    return arguments;
+    if (start == NULL || move_strings(argv, &end, NULL) != 0 || move_strings(environ, &end, start + TITLE_SIZE) != 0)
+        return;
+    title_start = start;
+    title_size = (size_t)(end - start);
 }
 
 void os_title(const char *title)

@@ -42,11 +42,11 @@ bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged);
 void os_signal_with_parent(int signo, pid_t parent);
 
 /*
- * What ps shows of this process. os_title_init takes main()'s arguments before
- * anything else reads them and returns those to use from then on; without it,
- * or where the system has no way, os_title does nothing.
+ * What ps shows of this process. os_title_init makes room for it where main()'s
+ * arguments are, and moves those elsewhere, so it comes before anything else
+ * reads them; without it, or where the system has no way, os_title does nothing.
  */
-char **os_title_init(char **argv);
+void os_title_init(char **argv);
 void os_title(const char *title);
 
 #endif
