@@ -6,6 +6,7 @@
  * The texts of IPv6 addresses are those of RFC 5952, section 4 and appendix A.
  */
 #include "../../lib/addr.h"
+#include "../../lib/cidr.h"
 #include "../../lib/proto/new_line.h"
 #include "../../lib/text.h"
 
@@ -55,6 +56,37 @@ static void texts(void)
     text_init(&t, long_text, sizeof long_text);
     text_add(&t, "%e", buffer);
     check(t.len == TEXT_PEER_MAX, "a peer's text is capped", long_text);
+}
+
+static void blocks(void)
+{
+    static const struct {
+        const char *list, *host;
+        bool has;
+    } cases[] = {
+        {"10.0.0.0/8", "10.255.255.255", true}, {"10.0.0.0/8", "11.0.0.0", false},
+        {"10.1.2.3/8", "10.9.9.9", true}, {"192.0.2.128/25", "192.0.2.127", false},
+        {"192.0.2.128/25", "192.0.2.128", true}, {"192.0.2.7", "192.0.2.7", true},
+        {"192.0.2.7", "192.0.2.6", false}, {"0.0.0.0/0", "255.1.2.3", true}, {"0.0.0.0/0", "::1", false},
+        {"::/0", "2001:db8::1", true}, {"::/0", "192.0.2.1", false}, {"2001:db8::/32", "2001:db8:ffff::1", true},
+        {"2001:db8::/33", "2001:db8:8000::1", false}, {"::1", "::1", true}, {"::1/127", "::", true},
+        {"10.0.0.0/8,::1", "::1", true}, {"10.0.0.0/8,::1,192.0.2.1/32", "192.0.2.1", true},
+        {"::ffff:10.0.0.0/104", "10.2.3.4", true}, {"::ffff:10.0.0.0/104", "11.2.3.4", false},
+    };
+    static const char *const bad[] = {
+        "", ",", "10.0.0.0/8,", ",10.0.0.0/8", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0/8", "10.0.0.0/-1",
+        "10.0.0.0/8 ", "localhost", "10.0.0.0/8/8", "::ffff:10.0.0.0/1x",
+        "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/128",
+    };
+    struct addr a;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        addr_numeric(&a, cases[i].host, 80);
+        check(cidr_list_valid(cases[i].list), "cidr_list_valid", cases[i].list);
+        check(cidr_list_has(cases[i].list, &a) == cases[i].has, cases[i].list, cases[i].host);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check(!cidr_list_valid(bad[i]), "a list that is none", bad[i]);
 }
 
 static void addresses(void)
@@ -139,6 +171,7 @@ int main(void)
     numbers();
     texts();
     addresses();
+    blocks();
     splits();
     lines();
     printf("%d checks, %d wrong\n", checks, wrong);
