@@ -18,6 +18,7 @@ struct offering {
     int relay_count;
     bool once;                      /* do not reconnect */
     int connect_seconds;            /* for the local server */
+    int silence_seconds;            /* after which the relay is given up */
     int max_sessions;               /* further clients are turned away */
 };
 
