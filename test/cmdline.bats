@@ -39,6 +39,11 @@ relay_connect() {
     relayd max-per-service --max-per-service 99999999999999999999
     relayd max-per-source --max-per-source ''
     relayd max-waiting --max-waiting -5
+    relayd ping-interval --ping-interval 0
+    relayd silence-timeout --silence-timeout 1
+    relayd max-log-rate --max-log-rate 0
+    relayd keys -k
+    relayd plain --plain=yes
 }
 
 @test "relayd: LISTEN" {

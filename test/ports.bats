@@ -1,6 +1,7 @@
 # Ports: which one a service gets, and what a port does while it has none.
 
 load helper
+load auth
 
 # hello_refused CODE NAME [KEY=VALUE...]
 hello_refused() {
@@ -171,7 +172,8 @@ gone_from() {
 @test "a bare port is the loopback address alone, and relayd says why" {
     start_relayd 0+2
     said relayd '^listen proto=new addr=127\.0\.0\.1:'
-    said relayd 'keys'
+    said relayd '^loopback addr=127\.0\.0\.1:[0-9]+ reason=no-keys$'
+    not said relayd '^unguarded'
     listening "$CONTROL"
     not eval "(exec 9<>/dev/tcp/127.0.0.2/$CONTROL)"
 }
@@ -179,10 +181,20 @@ gone_from() {
 @test "an address spelled out is every address where it says so" {
     start_relayd 0.0.0.0:0+2
     said relayd '^listen proto=new addr=0\.0\.0\.0:'
+    [ "$(grep -c '^unguarded addr=0\.0\.0\.0:[0-9]* reason=no-keys$' "$D/relayd.err")" -eq 1 ]
     dial "127.0.0.3:$CONTROL"
     say "$FD" '[HELLO] v=1 name=web'
     expect "$FD" '\[PUBLIC\] 127\.0\.0\.3:([0-9]+)'
     dial "127.0.0.4:${BASH_REMATCH[1]}"
+}
+
+@test "with keys a bare port is every address, IPv4 and IPv6" {
+    write_keys "web $KEY"
+    start_relayd -k "$D/keys" 0+2
+    said relayd '^listen proto=new addr=(\[::\]|0\.0\.0\.0):'
+    not said relayd '^(unguarded|loopback)'
+    dial "127.0.0.3:$CONTROL"
+    ! said relayd 'addr=\[::\]' || dial "::1:$CONTROL"
 }
 
 @test "servers are told the public host" {
