@@ -4,6 +4,7 @@
 #include "keys.h"
 
 #include "name.h"
+#include "slab.h"
 #include "text.h"
 #include "wipe.h"
 
@@ -16,15 +17,18 @@
 
 #define BUCKETS 256
 
+/* Made once, as large as may be: memory that no file ever filled is never touched. */
 struct table {
     char *text;         /* the file; the keys point into it */
     size_t size;
-    struct key *keys;
+    struct slab keys;
     size_t count;
     struct key *by_name[BUCKETS];
 };
 
-static struct table current;
+/* One is in use while the other is being read. */
+static struct table tables[2];
+static struct table *current = &tables[0];
 static bool in_use;
 
 static void fail(char why[KEYS_WHY], const char *reason, size_t line)
@@ -37,13 +41,22 @@ static void fail(char why[KEYS_WHY], const char *reason, size_t line)
     text_add(&t, "%s", reason);
 }
 
-static void drop(struct table *t)
+static int make_room(struct table *t)
 {
     if (t->text != NULL)
-        wipe(t->text, t->size);
-    free(t->text);
-    free(t->keys);
-    memset(t, 0, sizeof *t);
+        return 0;
+    if (slab_init(&t->keys, sizeof(struct key), KEYS_MOST) != 0)
+        return -1;
+    t->text = malloc(KEYS_FILE_MOST + 1);
+    return t->text != NULL ? 0 : -1;
+}
+
+static void forget(struct table *t)
+{
+    wipe(t->text, t->size);
+    t->size = t->count = 0;
+    slab_empty(&t->keys);
+    memset(t->by_name, 0, sizeof t->by_name);
 }
 
 /* The hash FNV-1a. */
@@ -69,7 +82,7 @@ static struct key *find(struct table *t, const char *name, size_t len)
 static unsigned version_of(const struct key *k)
 {
     static unsigned last;
-    const struct key *old = find(&current, k->name, strlen(k->name));
+    const struct key *old = find(current, k->name, strlen(k->name));
 
     return old != NULL && strcmp(old->secret, k->secret) == 0 ? old->version : ++last;
 }
@@ -93,9 +106,6 @@ static const char *read_all(int fd, struct table *t)
 {
     ssize_t got;
 
-    t->text = malloc(KEYS_FILE_MOST + 1);
-    if (t->text == NULL)
-        return strerror(errno);
     while ((got = read(fd, t->text + t->size, KEYS_FILE_MOST + 1 - t->size)) != 0) {
         if (got < 0 && errno != EINTR)
             return strerror(errno);
@@ -108,26 +118,21 @@ static const char *read_all(int fd, struct table *t)
     return NULL;
 }
 
-static size_t count_lines(const struct table *t)
-{
-    size_t lines = 1;
-
-    for (size_t i = 0; i < t->size; i++)
-        lines += t->text[i] == '\n';
-    return lines;
-}
-
 static const char *add(struct table *t, char *line)
 {
-    struct key *k = &t->keys[t->count], **first;
-    const char *wrong = key_parse(k, line);
+    struct key parsed, *k, **first;
+    const char *wrong = key_parse(&parsed, line);
 
-    if (wrong != NULL || k->name == NULL)
+    if (wrong != NULL || parsed.name == NULL)
         return wrong;
-    if (find(t, k->name, strlen(k->name)) != NULL)
+    if (find(t, parsed.name, strlen(parsed.name)) != NULL)
         return "that NAME has a line already";
+    k = slab_get(&t->keys);
+    if (k == NULL)
+        return "that is one key too many: 10000 are the most";
+    first = bucket(t, parsed.name, strlen(parsed.name));
+    *k = parsed;
     k->version = version_of(k);
-    first = bucket(t, k->name, strlen(k->name));
     k->next = *first;
     *first = k;
     t->count++;
@@ -139,9 +144,6 @@ static const char *parse(struct table *t, size_t *number)
 {
     char *line = t->text, *end = t->text + t->size;
 
-    t->keys = calloc(count_lines(t), sizeof *t->keys);
-    if (t->keys == NULL)
-        return strerror(errno);
     for (*number = 1; line < end; ++*number) {
         char *newline = memchr(line, '\n', (size_t)(end - line));
         char *stop = newline != NULL ? newline : end;
@@ -158,30 +160,38 @@ static const char *parse(struct table *t, size_t *number)
     return NULL;
 }
 
+static const char *load(int fd, struct table *t, size_t *line)
+{
+    const char *wrong = check_file(fd);
+
+    if (wrong == NULL)
+        wrong = read_all(fd, t);
+    return wrong != NULL ? wrong : parse(t, line);
+}
+
 int keys_load(const char *path, char why[KEYS_WHY])
 {
+    struct table *fresh = &tables[current == &tables[0]], *old = current;
     int fd = open(path, O_RDONLY | O_CLOEXEC | (in_use ? O_NONBLOCK : 0));
-    struct table fresh = {0};
     const char *wrong;
     size_t line = 0;
 
-    if (fd < 0) {
+    if (fd < 0 || make_room(fresh) != 0) {
         fail(why, strerror(errno), 0);
+        if (fd >= 0)
+            close(fd);
         return -1;
     }
-    wrong = check_file(fd);
-    if (wrong == NULL)
-        wrong = read_all(fd, &fresh);
+    wrong = load(fd, fresh, &line);
     close(fd);
-    if (wrong == NULL)
-        wrong = parse(&fresh, &line);
     if (wrong != NULL) {
         fail(why, wrong, line);
-        drop(&fresh);
+        forget(fresh);
         return -1;
     }
-    drop(&current);
     current = fresh;
+    if (in_use)
+        forget(old);
     in_use = true;
     return 0;
 }
@@ -195,23 +205,22 @@ bool keys_in_use(void)
 
 size_t keys_count(void)
 {
-    return current.count;
+    return current->count;
 }
 
 const struct key *keys_only(void)
 {
-    return current.count == 1 ? current.keys : NULL;
+    return current->count == 1 ? slab_at(&current->keys, 0) : NULL;
 }
 
 const struct key *keys_of_service(const char *service)
 {
-    const struct key *k = find(&current, service, strlen(service));
+    const struct key *k = find(current, service, strlen(service));
 
-    return k != NULL ? k : find(&current, service, strcspn(service, "."));
+    return k != NULL ? k : find(current, service, strcspn(service, "."));
 }
 
 void keys_forget(void)
 {
-    wipe(current.text, current.size);
-    memset(current.by_name, 0, sizeof current.by_name);
+    forget(current);
 }

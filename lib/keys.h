@@ -10,8 +10,9 @@
 
 #include "key.h"
 
-/* The largest key file, in bytes. */
+/* The largest key file, in bytes, and the most keys. */
 #define KEYS_FILE_MOST 1048576
+#define KEYS_MOST 10000
 
 #define KEYS_WHY 160
 
