@@ -48,7 +48,7 @@ int new_auth_challenge(struct new_auth *a, const struct new_line *hello, const s
     return 0;
 }
 
-bool new_auth_proved(struct new_auth *a, const struct new_line *proof, const struct addr *from)
+const struct key *new_auth_prove(struct new_auth *a, const struct new_line *proof, const struct addr *from)
 {
     const struct key *k = serving_key(a->name, from);
     unsigned char wanted[SHA256_BYTES];
@@ -56,9 +56,9 @@ bool new_auth_proved(struct new_auth *a, const struct new_line *proof, const str
     new_proof_server(k != NULL ? k->secret : a->relay_nonce, a->relay_nonce, a->server_nonce, a->name, a->port,
                      wanted);
     if (!sha256_equal(wanted, proof->proof) || k == NULL)
-        return false;
+        return NULL;
     a->version = k->version;
-    return true;
+    return k;
 }
 
 const struct key *new_auth_key(const struct new_auth *a, const struct addr *from)

@@ -24,8 +24,8 @@ struct new_auth {
  */
 int new_auth_challenge(struct new_auth *a, const struct new_line *hello, const struct addr *from, struct text *line);
 
-/* Whether the line is that [PROOF]. */
-bool new_auth_proved(struct new_auth *a, const struct new_line *proof, const struct addr *from);
+/* The key that this [PROOF] proves, or NULL: it proves nothing. */
+const struct key *new_auth_prove(struct new_auth *a, const struct new_line *proof, const struct addr *from);
 
 /* The key that was proved; NULL: it is gone, or another, or does not allow the address any more. */
 const struct key *new_auth_key(const struct new_auth *a, const struct addr *from);

@@ -256,9 +256,11 @@ static void challenge(struct conn *c, const struct new_line *line)
 
 static void proof_line(struct conn *c, const struct new_line *line)
 {
+    const struct key *key = new_auth_prove(&c->auth, line, &c->control.from);
+
     c->proving = c->control.quiet = false;
-    if (new_auth_proved(&c->auth, line, &c->control.from))
-        hello(c, new_auth_key(&c->auth, &c->control.from));
+    if (key != NULL)
+        hello(c, key);
     else
         reject(c, "auth", "that name does not go with that key");
 }
