@@ -3,7 +3,7 @@
  */
 #include "keys.h"
 
-#include "name.h"
+#include "keyfile.h"
 #include "text.h"
 #include "wipe.h"
 
@@ -14,17 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUCKETS 256
-
-struct table {
-    char *text;         /* the file; the keys point into it */
-    size_t size;
-    struct key *keys;
-    size_t count;
-    struct key *by_name[BUCKETS];
-};
-
-static struct table current;
+static struct keyfile current;
 static bool in_use;
 
 static void fail(char why[KEYS_WHY], const char *reason, size_t line)
@@ -37,39 +27,11 @@ static void fail(char why[KEYS_WHY], const char *reason, size_t line)
     text_add(&t, "%s", reason);
 }
 
-static void drop(struct table *t)
-{
-    if (t->text != NULL)
-        wipe(t->text, t->size);
-    free(t->text);
-    free(t->keys);
-    memset(t, 0, sizeof *t);
-}
-
-/* The hash FNV-1a. */
-static struct key **bucket(struct table *t, const char *name, size_t len)
-{
-    unsigned hash = 2166136261U;
-
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (unsigned char)name[i]) * 16777619U;
-    return &t->by_name[hash % BUCKETS];
-}
-
-static struct key *find(struct table *t, const char *name, size_t len)
-{
-    struct key *k = *bucket(t, name, len);
-
-    while (k != NULL && (strncmp(k->name, name, len) != 0 || k->name[len] != '\0'))
-        k = k->next;
-    return k;
-}
-
 /* A key that stays the same over a new reading keeps its version. */
 static unsigned version_of(const struct key *k)
 {
     static unsigned last;
-    const struct key *old = find(&current, k->name, strlen(k->name));
+    const struct key *old = keyfile_find(&current, k->name, strlen(k->name));
 
     return old != NULL && strcmp(old->secret, k->secret) == 0 ? old->version : ++last;
 }
@@ -89,79 +51,28 @@ static const char *check_file(int fd)
     return NULL;
 }
 
-static const char *read_all(int fd, struct table *t)
+static const char *read_all(int fd, struct keyfile *f)
 {
     ssize_t got;
 
-    t->text = malloc(KEYS_FILE_MOST + 1);
-    if (t->text == NULL)
+    f->text = malloc(KEYS_FILE_MOST + 1);
+    if (f->text == NULL)
         return strerror(errno);
-    while ((got = read(fd, t->text + t->size, KEYS_FILE_MOST + 1 - t->size)) != 0) {
+    while ((got = read(fd, f->text + f->size, KEYS_FILE_MOST + 1 - f->size)) != 0) {
         if (got < 0 && errno != EINTR)
             return strerror(errno);
         if (got > 0)
-            t->size += (size_t)got;
+            f->size += (size_t)got;
     }
-    if (t->size > KEYS_FILE_MOST)
+    if (f->size > KEYS_FILE_MOST)
         return "it is larger than a megabyte";
-    t->text[t->size] = '\0';
-    return NULL;
-}
-
-static size_t count_lines(const struct table *t)
-{
-    size_t lines = 1;
-
-    for (size_t i = 0; i < t->size; i++)
-        lines += t->text[i] == '\n';
-    return lines;
-}
-
-static const char *add(struct table *t, char *line)
-{
-    struct key *k = &t->keys[t->count], **first;
-    const char *wrong = key_parse(k, line);
-
-    if (wrong != NULL || k->name == NULL)
-        return wrong;
-    if (find(t, k->name, strlen(k->name)) != NULL)
-        return "that NAME has a line already";
-    k->version = version_of(k);
-    first = bucket(t, k->name, strlen(k->name));
-    k->next = *first;
-    *first = k;
-    t->count++;
-    return NULL;
-}
-
-/* Returns what is wrong; *number is the line's. */
-static const char *parse(struct table *t, size_t *number)
-{
-    char *line = t->text, *end = t->text + t->size;
-
-    t->keys = calloc(count_lines(t), sizeof *t->keys);
-    if (t->keys == NULL)
-        return strerror(errno);
-    for (*number = 1; line < end; ++*number) {
-        char *newline = memchr(line, '\n', (size_t)(end - line));
-        char *stop = newline != NULL ? newline : end;
-        const char *wrong;
-
-        *stop = '\0';
-        if (strlen(line) != (size_t)(stop - line))
-            return "there is a NUL in it";
-        wrong = add(t, line);
-        if (wrong != NULL)
-            return wrong;
-        line = stop + 1;
-    }
     return NULL;
 }
 
 int keys_load(const char *path, char why[KEYS_WHY])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | (in_use ? O_NONBLOCK : 0));
-    struct table fresh = {0};
+    struct keyfile fresh = {0};
     const char *wrong;
     size_t line = 0;
 
@@ -174,13 +85,15 @@ int keys_load(const char *path, char why[KEYS_WHY])
         wrong = read_all(fd, &fresh);
     close(fd);
     if (wrong == NULL)
-        wrong = parse(&fresh, &line);
+        wrong = keyfile_parse(&fresh, &line);
     if (wrong != NULL) {
         fail(why, wrong, line);
-        drop(&fresh);
+        keyfile_drop(&fresh);
         return -1;
     }
-    drop(&current);
+    for (size_t i = 0; i < fresh.count; i++)
+        fresh.keys[i].version = version_of(&fresh.keys[i]);
+    keyfile_drop(&current);
     current = fresh;
     in_use = true;
     return 0;
@@ -205,9 +118,9 @@ const struct key *keys_only(void)
 
 const struct key *keys_of_service(const char *service)
 {
-    const struct key *k = find(&current, service, strlen(service));
+    const struct key *k = keyfile_find(&current, service, strlen(service));
 
-    return k != NULL ? k : find(&current, service, strcspn(service, "."));
+    return k != NULL ? k : keyfile_find(&current, service, strcspn(service, "."));
 }
 
 void keys_forget(void)
