@@ -8,6 +8,7 @@
 #include "../../lib/text.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 
 /* Longer texts are of no interest: hosts have 255 bytes. */
 #define LONGEST 1024
@@ -22,6 +23,8 @@ static void check_split(const char *text)
     if (port < 0)
         return;
     MUST(strlen(host) > 0 && addr_host_valid(host));
+    for (const char *c = host; *c != '\0'; c++)
+        MUST((unsigned char)*c < 0x80 && (isalnum((unsigned char)*c) || strchr("._-:%", *c) != NULL));
     text_init(&t, again, sizeof again);
     text_add(&t, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
     MUST(!t.cut && addr_split(again, second) == port && strcmp(host, second) == 0);
