@@ -15,7 +15,7 @@ COMPILE = $(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -c -o $@
 
 # What both programs are made of.
 COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o lib/leave.o lib/leg.o lib/line.o \
-	lib/key.o lib/keys.o lib/log.o lib/lograte.o lib/loop.o lib/name.o lib/options.o lib/os-generic.o \
+	lib/key.o lib/keyfile.o lib/keys.o lib/log.o lib/lograte.o lib/loop.o lib/name.o lib/options.o lib/os-generic.o \
 	lib/os-linux.o lib/session.o lib/sha256.o lib/slab.o lib/sock.o lib/text.o lib/wipe.o lib/proto/new_line.o \
 	lib/proto/new_proof.o
 
@@ -41,7 +41,7 @@ relay-connect: $(CONNECT) $(COMMON)
 
 # Every object depends on every header: they are small, and a build takes seconds.
 HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.h \
-	lib/command.h lib/copy.h lib/dial.h lib/key.h lib/keys.h lib/leave.h lib/leg.h lib/line.h lib/listener.h \
+	lib/command.h lib/copy.h lib/dial.h lib/key.h lib/keyfile.h lib/keys.h lib/leave.h lib/leg.h lib/line.h lib/listener.h \
 	lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h lib/options.h lib/os.h \
 	lib/portpool.h lib/rendezvous.h lib/service.h lib/session.h lib/sha256.h lib/slab.h \
 	lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/uplink.h lib/wipe.h \

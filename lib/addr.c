@@ -41,7 +41,16 @@ int addr_unix(struct addr *a, const char *path)
 
 bool addr_host_valid(const char *host)
 {
-    return host[name_span(host)] == '\0' ? host[0] != '\0' : strchr(host, ':') != NULL;
+    size_t len = name_span(host);
+
+    if (host[len] == '\0')
+        return len > 0;
+    len = strspn(host, "0123456789abcdefABCDEF:.");
+    if (memchr(host, ':', len) == NULL)
+        return false;
+    if (host[len] == '%')
+        len += 1 + name_span(host + len + 1);
+    return host[len] == '\0';
 }
 
 long addr_split_or(const char *text, char *host, long port)

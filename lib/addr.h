@@ -35,7 +35,7 @@ int addr_numeric(struct addr *a, const char *host, unsigned port);
 /* A unix socket's path. Returns -1 (ENAMETOOLONG). */
 int addr_unix(struct addr *a, const char *path);
 
-/* Whether it can be a host: a name's characters, or something with a colon, as IPv6 has. */
+/* Whether it can be a host: of a name's characters, or of those of IPv6, with a %scope perhaps (RFC 4007, 11). */
 bool addr_host_valid(const char *host);
 
 /*

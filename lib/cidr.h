@@ -13,7 +13,7 @@
 /* Whether the text is such a list, of one block at least. */
 bool cidr_list_valid(const char *list);
 
-/* Whether one of the list's blocks has this host in it. False where it is no list. */
+/* Whether one of the list's blocks has this host in it. What is no block has nobody in it. */
 bool cidr_list_has(const char *list, const struct addr *host);
 
 #endif

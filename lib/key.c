@@ -11,6 +11,8 @@
 
 #define MOST_SESSIONS 1000000
 
+static const char twice[] = "the same word= is there twice";
+
 /* Cuts the next word off. NULL: there is none. */
 static char *next_word(char **rest)
 {
@@ -72,7 +74,7 @@ static bool names_valid(const char *list)
 static const char *set_list(const char **list, const char *value, bool (*valid)(const char *), const char *wrong)
 {
     if (*list != NULL)
-        return "the same word= is there twice";
+        return twice;
     *list = value;
     return valid(value) ? NULL : wrong;
 }
@@ -91,11 +93,16 @@ static const char *parse_word(struct key *k, char *word)
     if (strcmp(word, "to") == 0)
         return set_list(&k->to, value, names_valid, "to= takes names such as cam,web");
     if (strcmp(word, "max") == 0) {
+        if (k->max != 0)
+            return twice;
         k->max = (int)text_number(value, MOST_SESSIONS);
         return k->max > 0 ? NULL : "max= takes a number from 1 to 1000000";
     }
     if (strcmp(word, "role") != 0)
         return "the words are role=, ports=, max=, from= and to=";
+    if (k->has_role)
+        return twice;
+    k->has_role = true;
     k->client = strcmp(value, "client") == 0;
     return k->client || strcmp(value, "server") == 0 ? NULL : "role= is server or client";
 }

@@ -20,6 +20,7 @@ struct key {
     const char *ports, *from, *to;  /* the lists; NULL: not given, so there is no limit */
     int max;                        /* sessions of each service; 0: not given */
     bool client;                    /* role=client: it may only connect */
+    bool has_role;                  /* role= was given */
     unsigned version;               /* for whoever keeps them: another secret, another version */
     struct key *next;
 };

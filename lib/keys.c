@@ -3,10 +3,8 @@
  */
 #include "keys.h"
 
-#include "name.h"
-#include "slab.h"
+#include "keyfile.h"
 #include "text.h"
-#include "wipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,20 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUCKETS 256
-
-/* Made once, as large as may be: memory that no file ever filled is never touched. */
-struct table {
-    char *text;         /* the file; the keys point into it */
-    size_t size;
-    struct slab keys;
-    size_t count;
-    struct key *by_name[BUCKETS];
-};
-
-/* One is in use while the other is being read. */
-static struct table tables[2];
-static struct table *current = &tables[0];
+/*
+ * One is in use while the other is being read. Each is made once, as large as
+ * may be: memory that no file ever filled is never touched.
+ */
+static struct keyfile files[2];
+static struct keyfile *current = &files[0];
 static bool in_use;
 
 static void fail(char why[KEYS_WHY], const char *reason, size_t line)
@@ -41,48 +31,21 @@ static void fail(char why[KEYS_WHY], const char *reason, size_t line)
     text_add(&t, "%s", reason);
 }
 
-static int make_room(struct table *t)
+static int make_room(struct keyfile *f)
 {
-    if (t->text != NULL)
+    if (f->text != NULL)
         return 0;
-    if (slab_init(&t->keys, sizeof(struct key), KEYS_MOST) != 0)
-        return -1;
-    t->text = malloc(KEYS_FILE_MOST + 1);
-    return t->text != NULL ? 0 : -1;
-}
-
-static void forget(struct table *t)
-{
-    wipe(t->text, t->size);
-    t->size = t->count = 0;
-    slab_empty(&t->keys);
-    memset(t->by_name, 0, sizeof t->by_name);
-}
-
-/* The hash FNV-1a. */
-static struct key **bucket(struct table *t, const char *name, size_t len)
-{
-    unsigned hash = 2166136261U;
-
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (unsigned char)name[i]) * 16777619U;
-    return &t->by_name[hash % BUCKETS];
-}
-
-static struct key *find(struct table *t, const char *name, size_t len)
-{
-    struct key *k = *bucket(t, name, len);
-
-    while (k != NULL && (strncmp(k->name, name, len) != 0 || k->name[len] != '\0'))
-        k = k->next;
-    return k;
+    f->most = KEYS_MOST;
+    f->keys = malloc(KEYS_MOST * sizeof *f->keys);
+    f->text = f->keys != NULL ? malloc(KEYS_FILE_MOST + 1) : NULL;
+    return f->text != NULL ? 0 : -1;
 }
 
 /* A key that stays the same over a new reading keeps its version. */
 static unsigned version_of(const struct key *k)
 {
     static unsigned last;
-    const struct key *old = find(current, k->name, strlen(k->name));
+    const struct key *old = keyfile_find(current, k->name, strlen(k->name));
 
     return old != NULL && strcmp(old->secret, k->secret) == 0 ? old->version : ++last;
 }
@@ -102,76 +65,33 @@ static const char *check_file(int fd)
     return NULL;
 }
 
-static const char *read_all(int fd, struct table *t)
+static const char *read_all(int fd, struct keyfile *f)
 {
     ssize_t got;
 
-    while ((got = read(fd, t->text + t->size, KEYS_FILE_MOST + 1 - t->size)) != 0) {
+    while ((got = read(fd, f->text + f->size, KEYS_FILE_MOST + 1 - f->size)) != 0) {
         if (got < 0 && errno != EINTR)
             return strerror(errno);
         if (got > 0)
-            t->size += (size_t)got;
+            f->size += (size_t)got;
     }
-    if (t->size > KEYS_FILE_MOST)
+    if (f->size > KEYS_FILE_MOST)
         return "it is larger than a megabyte";
-    t->text[t->size] = '\0';
     return NULL;
 }
 
-static const char *add(struct table *t, char *line)
-{
-    struct key parsed, *k, **first;
-    const char *wrong = key_parse(&parsed, line);
-
-    if (wrong != NULL || parsed.name == NULL)
-        return wrong;
-    if (find(t, parsed.name, strlen(parsed.name)) != NULL)
-        return "that NAME has a line already";
-    k = slab_get(&t->keys);
-    if (k == NULL)
-        return "that is one key too many: 10000 are the most";
-    first = bucket(t, parsed.name, strlen(parsed.name));
-    *k = parsed;
-    k->version = version_of(k);
-    k->next = *first;
-    *first = k;
-    t->count++;
-    return NULL;
-}
-
-/* Returns what is wrong; *number is the line's. */
-static const char *parse(struct table *t, size_t *number)
-{
-    char *line = t->text, *end = t->text + t->size;
-
-    for (*number = 1; line < end; ++*number) {
-        char *newline = memchr(line, '\n', (size_t)(end - line));
-        char *stop = newline != NULL ? newline : end;
-        const char *wrong;
-
-        *stop = '\0';
-        if (strlen(line) != (size_t)(stop - line))
-            return "there is a NUL in it";
-        wrong = add(t, line);
-        if (wrong != NULL)
-            return wrong;
-        line = stop + 1;
-    }
-    return NULL;
-}
-
-static const char *load(int fd, struct table *t, size_t *line)
+static const char *load(int fd, struct keyfile *f, size_t *line)
 {
     const char *wrong = check_file(fd);
 
     if (wrong == NULL)
-        wrong = read_all(fd, t);
-    return wrong != NULL ? wrong : parse(t, line);
+        wrong = read_all(fd, f);
+    return wrong != NULL ? wrong : keyfile_parse(f, line);
 }
 
 int keys_load(const char *path, char why[KEYS_WHY])
 {
-    struct table *fresh = &tables[current == &tables[0]], *old = current;
+    struct keyfile *fresh = &files[current == &files[0]], *old = current;
     int fd = open(path, O_RDONLY | O_CLOEXEC | (in_use ? O_NONBLOCK : 0));
     const char *wrong;
     size_t line = 0;
@@ -186,12 +106,14 @@ int keys_load(const char *path, char why[KEYS_WHY])
     close(fd);
     if (wrong != NULL) {
         fail(why, wrong, line);
-        forget(fresh);
+        keyfile_wipe(fresh);
         return -1;
     }
+    for (size_t i = 0; i < fresh->count; i++)
+        fresh->keys[i].version = version_of(&fresh->keys[i]);
     current = fresh;
     if (in_use)
-        forget(old);
+        keyfile_wipe(old);
     in_use = true;
     return 0;
 }
@@ -210,17 +132,17 @@ size_t keys_count(void)
 
 const struct key *keys_only(void)
 {
-    return current->count == 1 ? slab_at(&current->keys, 0) : NULL;
+    return current->count == 1 ? current->keys : NULL;
 }
 
 const struct key *keys_of_service(const char *service)
 {
-    const struct key *k = find(current, service, strlen(service));
+    const struct key *k = keyfile_find(current, service, strlen(service));
 
-    return k != NULL ? k : find(current, service, strcspn(service, "."));
+    return k != NULL ? k : keyfile_find(current, service, strcspn(service, "."));
 }
 
 void keys_forget(void)
 {
-    forget(current);
+    keyfile_wipe(current);
 }

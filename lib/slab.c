@@ -43,12 +43,6 @@ void slab_put(struct slab *s, void *record)
     s->free = record;
 }
 
-void slab_empty(struct slab *s)
-{
-    s->free = NULL;
-    s->begun = 0;
-}
-
 void *slab_at(const struct slab *s, size_t i)
 {
     return i < s->begun ? s->records + i * s->size : NULL;

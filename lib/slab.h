@@ -23,9 +23,6 @@ int slab_init(struct slab *s, size_t size, size_t count);
 void *slab_get(struct slab *s);
 void slab_put(struct slab *s, void *record);
 
-/* Takes all records back; they are wiped when they are handed out again. */
-void slab_empty(struct slab *s);
-
 /* Record i of those ever handed out, in use or not; NULL beyond. To walk the table. */
 void *slab_at(const struct slab *s, size_t i);
 

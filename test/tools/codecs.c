@@ -34,6 +34,8 @@ static void numbers(void)
     check(text_number("65535", 65535) == 65535, "text_number", "the largest");
     check(text_number("65536", 65535) == -1, "text_number", "one too many");
     check(text_number("99999999999999999999", 2147483647) == -1, "text_number", "very long");
+    check(text_number("3", 3) == 3 && text_number("4", 3) == -1 && text_number("1", 0) == -1, "text_number",
+          "a largest number of one digit");
     check(text_number("", 10) == -1, "text_number", "empty");
     check(text_number("+1", 10) == -1, "text_number", "a sign");
     check(text_number("1 ", 10) == -1, "text_number", "a space behind");
@@ -124,6 +126,8 @@ static void splits(void)
         {"a:1", "a", 1, 1}, {"[::1]:65535", "::1", 65535, 65535}, {"a", "a", -1, 9}, {"[::1]", "::1", -1, 9},
         {"a:", NULL, -1, -1}, {":1", NULL, -1, -1}, {"::1", NULL, -1, -1}, {"[::1", NULL, -1, -1},
         {"[]:1", NULL, -1, -1}, {"a:65536", NULL, -1, -1}, {"a b:1", NULL, -1, -1}, {"a/b:1", NULL, -1, -1},
+        {"[a b:c]:1", NULL, -1, -1}, {"[a]:b]:80", NULL, -1, -1}, {"[\x1b:]:1", NULL, -1, -1}, {"[127.0.0.1%lo]:1", NULL, -1, -1},
+        {"[fe80::1%br-lan.7]:1", "fe80::1%br-lan.7", 1, 1}, {"[fe80::1%a/b]:1", NULL, -1, -1},
         {"", NULL, -1, -1}, {"[a", NULL, -1, -1}, {"1.2.3.4:0", "1.2.3.4", 0, 0},
     };
     char host[ADDR_HOST];
@@ -232,6 +236,7 @@ static void key_lines(void)
         "cam", "cam ", "cam 0123456789abcde", "a/b " KEY_16, "cam " KEY_16 " ports", "cam " KEY_16 " ports=",
         "cam " KEY_16 " ports=0", "cam " KEY_16 " ports=65536", "cam " KEY_16 " ports=9-8", "cam " KEY_16 " ports=1,",
         "cam " KEY_16 " ports=1,,2", "cam " KEY_16 " ports=1 ports=2", "cam " KEY_16 " max=0", "cam " KEY_16 " max=x",
+        "cam " KEY_16 " max=1 max=2", "cam " KEY_16 " role=client role=server", "cam " KEY_16 " role=server role=server",
         "cam " KEY_16 " from=x", "cam " KEY_16 " to=", "cam " KEY_16 " to=a,", "cam " KEY_16 " role=x",
         "cam " KEY_16 " later=1", "cam 0123456789abcde\xff", "cam " KEY_16 "\r",
         "cam " TIMES_8(KEY_16) "x", TIMES_8("12345678") "x " KEY_16,
