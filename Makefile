@@ -16,7 +16,7 @@ COMPILE = $(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -c -o $@
 # What both programs are made of.
 COMMON = lib/addr.o lib/child.o lib/claim.o lib/clock.o lib/copy.o lib/leave.o lib/leg.o lib/line.o \
 	lib/log.o lib/loop.o lib/name.o lib/options.o lib/os-generic.o lib/os-linux.o \
-	lib/session.o lib/slab.o lib/sock.o lib/text.o lib/proto/new_line.o
+	lib/sandbox.o lib/session.o lib/slab.o lib/sock.o lib/text.o lib/proto/new_line.o
 
 RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o \
 	lib/rendezvous.o lib/service.o lib/sticky.o lib/tally.o \
@@ -41,7 +41,7 @@ relay-connect: $(CONNECT) $(COMMON)
 HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/claim.h lib/clock.h \
 	lib/command.h lib/copy.h lib/dial.h lib/leave.h lib/leg.h lib/line.h lib/listener.h \
 	lib/log.h lib/loop.h lib/name.h lib/newcomers.h lib/options.h lib/os.h \
-	lib/portpool.h lib/rendezvous.h lib/service.h lib/session.h lib/slab.h \
+	lib/portpool.h lib/rendezvous.h lib/sandbox.h lib/service.h lib/session.h lib/slab.h \
 	lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/uplink.h \
 	lib/proto/new_line.h lib/proto/new_offer.h lib/proto/relay_proto.h \
 	lib/proto/server_proto.h
@@ -49,7 +49,7 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/claim.h lib/clock.h \
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
 # What the tests call.
-TOOLS = test/tools/churn test/tools/codecs test/tools/drip test/tools/load test/tools/plain_echo \
+TOOLS = test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden test/tools/load test/tools/plain_echo \
 	test/tools/plain_relay
 
 test-tools: $(TOOLS)
@@ -58,6 +58,9 @@ CODECS = lib/addr.o lib/name.o lib/text.o lib/proto/new_line.o
 
 test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/codecs.c $(CODECS)
+
+test/tools/forbidden: test/tools/forbidden.c lib/sandbox.o lib/sandbox.h
+	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/forbidden.c lib/sandbox.o
 
 .c:
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ $<

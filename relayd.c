@@ -13,6 +13,7 @@
 #include "lib/options.h"
 #include "lib/os.h"
 #include "lib/proto/relay_proto.h"
+#include "lib/sandbox.h"
 #include "lib/service.h"
 #include "lib/session.h"
 #include "lib/text.h"
@@ -238,6 +239,15 @@ static void bind_all(void)
     }
 }
 
+/* A session without its filter is as before; whoever counts on it is told once. */
+static void say_sandbox(void)
+{
+    const char *missing = sandbox_missing();
+
+    if (missing != NULL)
+        log_event("sandbox state=off reason=%s", missing);
+}
+
 static void stop(void)
 {
     for (int i = 0; relay_protos[i] != NULL; i++)
@@ -256,6 +266,7 @@ int main(int argc, char **argv)
     set_up();
     leave_on_signals(stop);
     bind_all();
+    say_sandbox();
     for (int i = 0; relay_protos[i] != NULL; i++)
         if (relay_protos[i]->start() != 0)
             log_die(EXIT_FAILED, "cannot watch the ports: %s", strerror(errno));

@@ -11,6 +11,7 @@
 #include "../command.h"
 #include "../line.h"
 #include "../log.h"
+#include "../sandbox.h"
 #include "../sock.h"
 #include "../text.h"
 #include "../uplink.h"
@@ -111,6 +112,7 @@ static void serve(void *arg, struct session_report *report)
         leg_reset(&relay);
         return;
     }
+    sandbox_enter(o->target->kind == TARGET_STDIO);
     copy_run(&relay, &local, 0, &report->copy);
     if (report->copy.end == COPY_ERROR)
         text_copy(report->why, sizeof report->why, strerror(report->copy.error));
