@@ -13,6 +13,7 @@
 #include "lib/options.h"
 #include "lib/os.h"
 #include "lib/proto/relay_proto.h"
+#include "lib/rights.h"
 #include "lib/sandbox.h"
 #include "lib/service.h"
 #include "lib/session.h"
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_LISTEN "new:62514+200"
 #define MOST_LISTENS 32
@@ -37,6 +39,9 @@ static struct service_rules rules = {
     .max_unknown = 128,
 };
 
+static const char *user, *chroot_directory;
+static struct rights rights;
+
 static const struct option options[] = {
     {'H', "public-host", "HOST", "the host that servers are told (default: the one they reached)",
      .text = &rules.public_host},
@@ -44,6 +49,8 @@ static const struct option options[] = {
      .number = &rules.claim_seconds, .min = 1, .max = 86400},
     {'i', "idle-timeout", "SECONDS", "end a session in which nothing moved (0: never)",
      .number = &rules.idle_seconds, .min = 0, .max = 2000000},
+    {'u', "user", "USER", "the USER or USER:GROUP to be, once the ports are bound", .text = &user},
+    {0, "chroot", "DIR", "the directory that is all it sees then", .text = &chroot_directory},
     {0, "max-sessions", "N", "sessions at once (256)", .number = &rules.max_sessions, .min = 1, .max = 1000000},
     {0, "max-per-service", "N", "... of one service (256)",
      .number = &rules.max_per_service, .min = 1, .max = 1000000},
@@ -82,6 +89,36 @@ static void check_public_host(void)
         (strchr(rules.public_host, ':') != NULL && addr_numeric(&numeric, rules.public_host, 0) != 0)))
         options_mistake(&program, "--public-host '%e' is neither a host name nor an address; it has no port",
                         rules.public_host);
+}
+
+static void check_rights(void)
+{
+    const char *why;
+
+    if (user == NULL && chroot_directory != NULL)
+        options_mistake(&program, "--chroot protects nothing without --user: root can leave it");
+    if (user == NULL)
+        return;
+    why = rights_find(&rights, user);
+    if (why != NULL)
+        log_die(EXIT_FAILED, "cannot be the user '%e': %s", user, why);
+    if (geteuid() != 0)
+        log_die(EXIT_FAILED, "only root can become another user: start it as root, or leave --user out");
+}
+
+/* The ports are bound: nothing after this needs root. */
+static void give_up_rights(void)
+{
+    const char *failed;
+
+    if (user == NULL)
+        return;
+    failed = rights_give_up(&rights, chroot_directory);
+    if (failed != NULL)
+        log_die(EXIT_FAILED, "cannot give up root for '%e' in '%e': %s: %s", user,
+                chroot_directory != NULL ? chroot_directory : "/", failed, strerror(errno));
+    log_event("rights user=%e uid=%u gid=%u chroot=%e", user, (unsigned)rights.uid, (unsigned)rights.gid,
+              chroot_directory != NULL ? chroot_directory : "-");
 }
 
 /* Takes PROTO: off, where it is one. */
@@ -263,9 +300,11 @@ int main(int argc, char **argv)
     first = options_parse(&program, argc, argv);
     check_public_host();
     parse_listens(argc - first, argv + first);
+    check_rights();
     set_up();
     leave_on_signals(stop);
     bind_all();
+    give_up_rights();
     say_sandbox();
     for (int i = 0; relay_protos[i] != NULL; i++)
         if (relay_protos[i]->start() != 0)
