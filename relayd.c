@@ -16,6 +16,8 @@
 #include "lib/options.h"
 #include "lib/os.h"
 #include "lib/proto/relay_proto.h"
+#include "lib/rights.h"
+#include "lib/sandbox.h"
 #include "lib/service.h"
 #include "lib/session.h"
 #include "lib/sock.h"
@@ -25,6 +27,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_LISTEN "new:62514+200"
 #define MOST_LISTENS 32
@@ -45,6 +48,8 @@ static struct service_rules rules = {
 
 static const char *key_file;
 static int log_rate = 20;
+static const char *user, *chroot_directory;
+static struct rights rights;
 
 static const struct option options[] = {
     {'k', "keys", "FILE", "who may serve, a line each: NAME KEY [ports=...]", .text = &key_file},
@@ -59,6 +64,8 @@ static const struct option options[] = {
      .number = &rules.ping_seconds, .min = 1, .max = 86400},
     {0, "silence-timeout", "SECONDS", "how long one may be silent until it is given up (45)",
      .number = &rules.silence_seconds, .min = 2, .max = 86400},
+    {'u', "user", "USER", "the USER or USER:GROUP to be, once the ports are bound", .text = &user},
+    {0, "chroot", "DIR", "the directory that is all it sees then", .text = &chroot_directory},
     {0, "max-sessions", "N", "sessions at once (256)", .number = &rules.max_sessions, .min = 1, .max = 1000000},
     {0, "max-per-service", "N", "... of one service (256)",
      .number = &rules.max_per_service, .min = 1, .max = 1000000},
@@ -100,6 +107,36 @@ static void check_public_host(void)
         (strchr(rules.public_host, ':') != NULL && addr_numeric(&numeric, rules.public_host, 0) != 0)))
         options_mistake(&program, "--public-host '%e' is neither a host name nor an address; it has no port",
                         rules.public_host);
+}
+
+static void check_rights(void)
+{
+    const char *why;
+
+    if (user == NULL && chroot_directory != NULL)
+        options_mistake(&program, "--chroot protects nothing without --user: root can leave it");
+    if (user == NULL)
+        return;
+    why = rights_find(&rights, user);
+    if (why != NULL)
+        log_die(EXIT_FAILED, "cannot be the user '%e': %s", user, why);
+    if (geteuid() != 0)
+        log_die(EXIT_FAILED, "only root can become another user: start it as root, or leave --user out");
+}
+
+/* The ports are bound: nothing after this needs root. */
+static void give_up_rights(void)
+{
+    const char *failed;
+
+    if (user == NULL)
+        return;
+    failed = rights_give_up(&rights, chroot_directory);
+    if (failed != NULL)
+        log_die(EXIT_FAILED, "cannot give up root for '%e' in '%e': %s: %s", user,
+                chroot_directory != NULL ? chroot_directory : "/", failed, strerror(errno));
+    log_event("rights user=%e uid=%u gid=%u chroot=%e", user, (unsigned)rights.uid, (unsigned)rights.gid,
+              chroot_directory != NULL ? chroot_directory : "-");
 }
 
 /* Takes PROTO: off, where it is one. */
@@ -295,6 +332,15 @@ static void reload_keys(int signo)
         relay_protos[i]->keys_changed();
 }
 
+/* A session without its filter is as before; whoever counts on it is told once. */
+static void say_sandbox(void)
+{
+    const char *missing = sandbox_missing();
+
+    if (missing != NULL)
+        log_event("sandbox state=off reason=%s", missing);
+}
+
 static void stop(void)
 {
     for (int i = 0; relay_protos[i] != NULL; i++)
@@ -312,11 +358,14 @@ int main(int argc, char **argv)
     parse_listens(argc - first, argv + first);
     lograte_setup(log_rate);
     load_keys();
+    check_rights();
     set_up();
     leave_on_signals(stop);
     if (key_file != NULL)
         loop_signal(SIGHUP, reload_keys);
     bind_all();
+    give_up_rights();
+    say_sandbox();
     for (int i = 0; relay_protos[i] != NULL; i++)
         if (relay_protos[i]->start() != 0)
             log_die(EXIT_FAILED, "cannot watch the ports: %s", strerror(errno));

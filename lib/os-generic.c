@@ -3,9 +3,13 @@
  */
 #ifndef __linux__
 
+/* chroot() and setgroups() are everywhere, but hidden from those who ask for POSIX alone. */
+#undef _POSIX_C_SOURCE
+
 #include "os.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <unistd.h>
 
 int os_accept(int listener, struct sockaddr *from, socklen_t *len)
@@ -74,6 +78,26 @@ bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged)
 void os_signal_with_parent(int signo, pid_t parent)
 {
     (void)signo, (void)parent;
+}
+
+int os_chroot(const char *directory)
+{
+    return chroot(directory);
+}
+
+int os_become(uid_t uid, gid_t gid)
+{
+    return setgroups(1, &gid) == 0 && setgid(gid) == 0 && setuid(uid) == 0 ? 0 : -1;
+}
+
+bool os_root_again(void)
+{
+    return setuid(0) == 0 || seteuid(0) == 0;
+}
+
+bool os_root_group_again(void)
+{
+    return setgid(0) == 0 || setegid(0) == 0;
 }
 
 void os_title_init(char **argv)

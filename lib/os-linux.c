@@ -107,6 +107,40 @@ void os_signal_with_parent(int signo, pid_t parent)
         kill(getpid(), signo);
 }
 
+int os_chroot(const char *directory)
+{
+    return chroot(directory);
+}
+
+/*
+ * By the calls themselves: musl's setuid() and its like work in every thread,
+ * and bring 4 kB for that along. Those of old ABIs take 16 bits.
+ */
+#ifdef SYS_setuid32
+enum { SETGROUPS = SYS_setgroups32, SETGID = SYS_setgid32, SETUID = SYS_setuid32,
+       SETREGID = SYS_setregid32, SETREUID = SYS_setreuid32 };
+#else
+enum { SETGROUPS = SYS_setgroups, SETGID = SYS_setgid, SETUID = SYS_setuid,
+       SETREGID = SYS_setregid, SETREUID = SYS_setreuid };
+#endif
+
+int os_become(uid_t uid, gid_t gid)
+{
+    if (syscall(SETGROUPS, 1L, &gid) != 0 || syscall(SETGID, gid) != 0)
+        return -1;
+    return syscall(SETUID, uid) != 0 ? -1 : 0;
+}
+
+bool os_root_again(void)
+{
+    return syscall(SETUID, 0) == 0 || syscall(SETREUID, -1, 0) == 0;
+}
+
+bool os_root_group_again(void)
+{
+    return syscall(SETGID, 0) == 0 || syscall(SETREGID, -1, 0) == 0;
+}
+
 /* The one stretch of memory that ps reads: the arguments, then the start of the environment. */
 static char *title_start;
 static size_t title_size;

@@ -41,6 +41,19 @@ bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged);
 /* This process gets the signal when its parent, of this pid, ends, however that ends. */
 void os_signal_with_parent(int signo, pid_t parent);
 
+/* chroot(). -1 with errno. */
+int os_chroot(const char *directory);
+
+/*
+ * setgroups, setgid and setuid, for a process without threads: root becomes
+ * this user, with this one group. -1 with errno; some of it may be done then.
+ */
+int os_become(uid_t uid, gid_t gid);
+
+/* Tries to be root, or of root's group, by setuid, seteuid and their like. Whether it is now. */
+bool os_root_again(void);
+bool os_root_group_again(void);
+
 /*
  * What ps shows of this process. os_title_init makes room for it where main()'s
  * arguments are, and moves those elsewhere, so it comes before anything else

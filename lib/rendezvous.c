@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "listener.h"
 #include "lograte.h"
+#include "sandbox.h"
 #include "session.h"
 #include "slab.h"
 #include "text.h"
@@ -92,6 +93,7 @@ static void copy_body(void *arg, struct session_report *report)
 {
     struct legs *legs = arg;
 
+    sandbox_enter(false);
     copy_run(&legs->client, &legs->server, session_idle_ms, &report->copy);
     if (report->copy.end == COPY_ERROR)
         text_copy(report->why, sizeof report->why, strerror(report->copy.error));

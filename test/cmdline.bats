@@ -82,7 +82,7 @@ relay_connect() {
 
 @test "--help is on standard output and names every option" {
     "${RELAYD_WORDS[@]}" --help >"$D/help" 2>"$D/errors"
-    for option in -H --public-host -c --claim-timeout -i --idle-timeout --max-sessions --max-per-service \
+    for option in -H --public-host -c --claim-timeout -i --idle-timeout -u --user --chroot --max-sessions --max-per-service \
         --max-per-source --max-waiting --help --version LISTEN; do
         grep -qF -- "$option" "$D/help" || { echo "$option"; false; }
     done

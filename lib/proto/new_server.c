@@ -15,6 +15,7 @@
 #include "../log.h"
 #include "../lograte.h"
 #include "../os.h"
+#include "../sandbox.h"
 #include "../sock.h"
 #include "../text.h"
 #include "../uplink.h"
@@ -122,6 +123,7 @@ static void serve(void *arg, struct session_report *report)
         leg_reset(&relay);
         return;
     }
+    sandbox_enter(o->target->kind == TARGET_STDIO);
     copy_run(&relay, &local, 0, &report->copy);
     if (report->copy.end == COPY_ERROR)
         text_copy(report->why, sizeof report->why, strerror(report->copy.error));

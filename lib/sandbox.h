@@ -1,0 +1,27 @@
+/*
+ * sandbox: what a session child gives up for good before it copies.
+ *
+ * Linux: no_new_privs, no new processes, no core files, and a seccomp filter
+ * that ends the process with SIGSYS at any system call which copying and the
+ * report do not make. Elsewhere nothing: the fallback is in the same file.
+ */
+#ifndef SANDBOX_H
+#define SANDBOX_H
+
+#include <stdbool.h>
+
+/*
+ * Why children run without the filter, as one word for the log: "architecture"
+ * (its numbers are not known here), "kernel" (it has none) or "build"
+ * (-DNO_SECCOMP). NULL: there is one.
+ */
+const char *sandbox_missing(void);
+
+/*
+ * Call it when nothing is left to open, to start or to connect. Regular files
+ * can be written afterwards only with writes_files. What the system does not
+ * have is left out without a word.
+ */
+void sandbox_enter(bool writes_files);
+
+#endif
