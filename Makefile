@@ -23,7 +23,7 @@ RELAYD = relayd.o lib/cidr.o lib/listener.o lib/newcomers.o lib/portpool.o \
 	lib/proto/new_offer.o lib/proto/new_relay.o lib/proto/relay_protos.o
 
 CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o \
-	lib/uplink.o lib/proto/new_server.o lib/proto/server_protos.o
+	lib/uplink.o lib/via.o lib/proto/new_server.o lib/proto/server_protos.o
 
 all: relayd relay-connect
 
@@ -42,7 +42,7 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 	lib/command.h lib/copy.h lib/dial.h lib/leave.h lib/leg.h lib/line.h lib/listener.h \
 	lib/log.h lib/loop.h lib/name.h lib/newcomers.h lib/options.h lib/os.h \
 	lib/portpool.h lib/rendezvous.h lib/service.h lib/session.h lib/slab.h \
-	lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/uplink.h \
+	lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/uplink.h lib/via.h \
 	lib/proto/new_line.h lib/proto/new_offer.h lib/proto/relay_proto.h \
 	lib/proto/server_proto.h
 

@@ -13,6 +13,7 @@
 #include "lib/session.h"
 #include "lib/text.h"
 #include "lib/uplink.h"
+#include "lib/via.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@
 #define TURNED_AWAY 16
 
 static const char *base_name;
+static const char *via;
 static bool once;
 static int connect_seconds = 10;
 static int max_sessions = 256;
@@ -34,6 +36,7 @@ static int max_sessions = 256;
 static const struct option options[] = {
     {'n', "name", "NAME", "the service's name (default: the machine's)", .text = &base_name},
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
+    {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
      .number = &connect_seconds, .min = 1, .max = 86400},
     {0, "max-sessions", "N", "sessions at once (256)", .number = &max_sessions, .min = 1, .max = 1000000},
@@ -107,6 +110,17 @@ static void parse_relay(const char *text, unsigned default_port)
         relay_count++;
         text += len;
     } while (*text++ == ',');
+}
+
+static void check_via(void)
+{
+    const char *wrong = via_wrong(via);
+
+    if (wrong != NULL)
+        options_mistake(&program, "'%e' is not a COMMAND for --via: %s", via, wrong);
+    for (int i = 0; i < relay_count; i++)
+        if (!via_host_valid(relays[i].host))
+            options_mistake(&program, "'%e' cannot stand in a COMMAND: give a name or an address", relays[i].host);
 }
 
 static void parse_targets(int argc, char **argv)
@@ -230,6 +244,7 @@ static void offer_all(void)
             .target = &offers[i].target,
             .relays = relays,
             .relay_count = relay_count,
+            .via = via,
             .once = once,
             .connect_seconds = connect_seconds,
             .max_sessions = max_sessions,
@@ -252,6 +267,8 @@ int main(int argc, char **argv)
     relay = argv[first];
     proto = parse_scheme(&relay);
     parse_relay(relay, proto->port);
+    if (via != NULL)
+        check_via();
     parse_targets(argc - first - 1, argv + first + 1);
     name_targets();
     if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions + TURNED_AWAY) != 0)
