@@ -3,6 +3,7 @@
  * and wiring.
  */
 #include "lib/child.h"
+#include "lib/keys.h"
 #include "lib/leave.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -17,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -30,15 +32,19 @@
 static const char *base_name;
 static const char *via;
 static bool once;
-static int connect_seconds = 10;
+static const char *key_file;
+static int connect_seconds = 10, silence_seconds = 45;
 static int max_sessions = 256;
 
 static const struct option options[] = {
-    {'n', "name", "NAME", "the service's name (default: the machine's)", .text = &base_name},
+    {'k', "key", "FILE", "its own line of the relay's key file", .text = &key_file},
+    {'n', "name", "NAME", "the service's name (default: the key's, else the machine's)", .text = &base_name},
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
     {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
      .number = &connect_seconds, .min = 1, .max = 86400},
+    {0, "silence-timeout", "SECONDS", "how long the relay may be silent until it is given up (45)",
+     .number = &silence_seconds, .min = 2, .max = 86400},
     {0, "max-sessions", "N", "sessions at once (256)", .number = &max_sessions, .min = 1, .max = 1000000},
     {0},
 };
@@ -146,6 +152,32 @@ static void parse_targets(int argc, char **argv)
     }
 }
 
+static void load_key(void)
+{
+    char why[KEYS_WHY];
+
+    if (key_file == NULL)
+        return;
+    if (keys_load(key_file, why) != 0)
+        log_die(EXIT_FAILED, "cannot use the key file '%e': %s", key_file, why);
+    if (keys_only() == NULL)
+        log_die(EXIT_FAILED, "cannot use the key file '%e': it has %u keys: give it this server's line alone",
+                key_file, (unsigned)keys_count());
+    child_forgets(keys_forget);
+}
+
+/* For the next connection. A file with a mistake changes nothing. */
+static void reload_key(int signo)
+{
+    char why[KEYS_WHY];
+
+    (void)signo;
+    if (keys_load(key_file, why) != 0)
+        log_event("keys file=%e error=%e", key_file, why);
+    else
+        log_event("keys file=%e names=%u", key_file, (unsigned)keys_count());
+}
+
 /* Names: NAME is BASE.NAME; of those without one the first is BASE, then BASE.2, BASE.3. */
 
 static const char *machine_name(void)
@@ -161,9 +193,14 @@ static const char *machine_name(void)
     return host;
 }
 
+static const char *default_name(void)
+{
+    return key_file != NULL ? keys_only()->name : machine_name();
+}
+
 static void name_targets(void)
 {
-    const char *base = base_name != NULL ? base_name : machine_name();
+    const char *base = base_name != NULL ? base_name : default_name();
     int unnamed = 0;
 
     for (int i = 0; i < target_count; i++) {
@@ -178,6 +215,9 @@ static void name_targets(void)
         if (t.cut || !name_valid(offers[i].name))
             options_mistake(&program, "the name '%e' is not 1 to 64 letters, digits, dots, dashes, underscores",
                             offers[i].name);
+        if (key_file != NULL && keys_of_service(offers[i].name) == NULL)
+            options_mistake(&program, "the key is that of '%s', not of '%s': give -n %s", keys_only()->name,
+                            offers[i].name, keys_only()->name);
         for (int j = 0; j < i; j++)
             if (strcmp(offers[i].name, offers[j].name) == 0)
                 options_mistake(&program, "two TARGETs named '%e'", offers[i].name);
@@ -247,6 +287,7 @@ static void offer_all(void)
             .via = via,
             .once = once,
             .connect_seconds = connect_seconds,
+            .silence_seconds = silence_seconds,
             .max_sessions = max_sessions,
         };
         if (proto->offer(&offers[i].offering, &hooks) != 0)
@@ -270,10 +311,13 @@ int main(int argc, char **argv)
     if (via != NULL)
         check_via();
     parse_targets(argc - first - 1, argv + first + 1);
+    load_key();
     name_targets();
     if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions + TURNED_AWAY) != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
     leave_on_signals(proto->stop);
+    if (key_file != NULL)
+        loop_signal(SIGHUP, reload_key);
     offer_all();
     if (loop_run() != 0)
         log_die(EXIT_FAILED, "pselect: %s", strerror(errno));

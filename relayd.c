@@ -5,9 +5,12 @@
  * child per session; each wire protocol is a file in lib/proto/.
  */
 #include "lib/child.h"
+#include "lib/cidr.h"
+#include "lib/keys.h"
 #include "lib/leave.h"
 #include "lib/listener.h"
 #include "lib/log.h"
+#include "lib/lograte.h"
 #include "lib/loop.h"
 #include "lib/newcomers.h"
 #include "lib/options.h"
@@ -15,9 +18,11 @@
 #include "lib/proto/relay_proto.h"
 #include "lib/service.h"
 #include "lib/session.h"
+#include "lib/sock.h"
 #include "lib/text.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,15 +39,26 @@ static struct service_rules rules = {
     .max_per_source = 100,
     .max_waiting = 64,
     .max_unknown = 128,
+    .ping_seconds = 15,
+    .silence_seconds = 45,
 };
 
+static const char *key_file;
+static int log_rate = 20;
+
 static const struct option options[] = {
+    {'k', "keys", "FILE", "who may serve, a line each: NAME KEY [ports=...]", .text = &key_file},
+    {0, "plain", NULL, "serve the protocol's plain servers too, which have no key", .flag = &rules.plain},
     {'H', "public-host", "HOST", "the host that servers are told (default: the one they reached)",
      .text = &rules.public_host},
     {'c', "claim-timeout", "SECONDS", "how long a client waits for the server (10)",
      .number = &rules.claim_seconds, .min = 1, .max = 86400},
     {'i', "idle-timeout", "SECONDS", "end a session in which nothing moved (0: never)",
      .number = &rules.idle_seconds, .min = 0, .max = 2000000},
+    {0, "ping-interval", "SECONDS", "how often a server is asked whether it is there (15)",
+     .number = &rules.ping_seconds, .min = 1, .max = 86400},
+    {0, "silence-timeout", "SECONDS", "how long one may be silent until it is given up (45)",
+     .number = &rules.silence_seconds, .min = 2, .max = 86400},
     {0, "max-sessions", "N", "sessions at once (256)", .number = &rules.max_sessions, .min = 1, .max = 1000000},
     {0, "max-per-service", "N", "... of one service (256)",
      .number = &rules.max_per_service, .min = 1, .max = 1000000},
@@ -52,6 +68,8 @@ static const struct option options[] = {
      .number = &rules.max_waiting, .min = 1, .max = 1000000},
     {0, "max-unknown", "N", "connections that have not said who they are (128)",
      .number = &rules.max_unknown, .min = 1, .max = 1000000},
+    {0, "max-log-rate", "N", "lines a second of each of the log's words refuse and reject (20)",
+     .number = &log_rate, .min = 1, .max = 1000000},
     {0},
 };
 
@@ -59,9 +77,10 @@ static const struct program program = {
     .name = "relayd",
     .synopsis = "  relayd [options] [LISTEN...]\n"
                 "  LISTEN: [PROTO:][ADDR:]PORT[+COUNT], default " DEFAULT_LISTEN "\n",
-    .closing = "A bare PORT listens on the loopback address alone; 0.0.0.0:PORT serves everybody.\n"
-               "COUNT ports above PORT are given to those who offer a server.\n"
-               "Signals: TERM leaves the sessions running, USR1 waits for them, INT ends them.\n",
+    .closing = "Without --keys a bare PORT listens on the loopback address alone; 0.0.0.0:PORT\n"
+               "serves everybody. COUNT ports above PORT are given to those who offer a server.\n"
+               "Signals: TERM leaves the sessions running, USR1 waits for them, INT ends them,\n"
+               "HUP reads the key file again.\n",
     .options = options,
 };
 
@@ -121,7 +140,7 @@ static void parse_address(struct relay_listen *l, const char *whole, const char 
     if (l->open_to_all) {
         port = addr_split(rest, host);
     } else {
-        text_copy(host, sizeof host, "127.0.0.1");
+        text_copy(host, sizeof host, key_file == NULL ? "127.0.0.1" : sock_has_ipv6() ? "::" : "0.0.0.0");
         port = text_number(rest, 65535);
     }
     if (port < 0)
@@ -220,6 +239,19 @@ static void set_up(void)
             log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
 }
 
+/* What the command line means for who can come in, where nobody has to prove who he is. */
+static void log_unguarded(const struct relay_listen *l)
+{
+    char text[ADDR_TEXT];
+
+    if (key_file != NULL)
+        return;
+    if (!l->open_to_all)
+        log_event("loopback addr=%s reason=no-keys", addr_text(&l->addr, text));
+    else if (!cidr_list_has("127.0.0.0/8,::1", &l->addr))
+        log_event("unguarded addr=%s reason=no-keys", addr_text(&l->addr, text));
+}
+
 static void bind_all(void)
 {
     char text[ADDR_TEXT];
@@ -233,9 +265,34 @@ static void bind_all(void)
             log_die(EXIT_FAILED, "cannot have the port %s: %s: choose other ports, or end who has it",
                     addr_text(&l->addr, text), strerror(errno));
         }
-        if (!l->open_to_all)
-            log_event("loopback addr=%s reason=no-keys", addr_text(&l->addr, text));
+        log_unguarded(l);
     }
+}
+
+static void load_keys(void)
+{
+    char why[KEYS_WHY];
+
+    if (key_file == NULL)
+        return;
+    if (keys_load(key_file, why) != 0)
+        log_die(EXIT_FAILED, "cannot use the key file '%e': %s", key_file, why);
+    child_forgets(keys_forget);
+}
+
+/* A file with a mistake changes nothing. */
+static void reload_keys(int signo)
+{
+    char why[KEYS_WHY];
+
+    (void)signo;
+    if (keys_load(key_file, why) != 0) {
+        log_event("keys file=%e error=%e", key_file, why);
+        return;
+    }
+    log_event("keys file=%e names=%u", key_file, (unsigned)keys_count());
+    for (int i = 0; relay_protos[i] != NULL; i++)
+        relay_protos[i]->keys_changed();
 }
 
 static void stop(void)
@@ -253,8 +310,12 @@ int main(int argc, char **argv)
     first = options_parse(&program, argc, argv);
     check_public_host();
     parse_listens(argc - first, argv + first);
+    lograte_setup(log_rate);
+    load_keys();
     set_up();
     leave_on_signals(stop);
+    if (key_file != NULL)
+        loop_signal(SIGHUP, reload_keys);
     bind_all();
     for (int i = 0; relay_protos[i] != NULL; i++)
         if (relay_protos[i]->start() != 0)

@@ -17,6 +17,7 @@
 
 static struct child *living[BUCKETS];
 static int null_fd = -1;
+static void (*forget_secrets)(void);
 
 static struct child **find(pid_t pid)
 {
@@ -62,12 +63,19 @@ pid_t child_fork(struct child *c)
         return -1;
     if (pid == 0) {
         loop_leave();
+        if (forget_secrets != NULL)
+            forget_secrets();
         return 0;
     }
     c->pid = pid;
     c->next = living[(unsigned)pid % BUCKETS];
     living[(unsigned)pid % BUCKETS] = c;
     return pid;
+}
+
+void child_forgets(void (*forget)(void))
+{
+    forget_secrets = forget;
 }
 
 /* The lowest of these that is not below from; INT_MAX if there is none. */

@@ -30,6 +30,9 @@ int child_init(void);
  */
 pid_t child_fork(struct child *c);
 
+/* Called in every child that is forked from now on: what children must not know is forgotten there. */
+void child_forgets(void (*forget)(void));
+
 /* Which of a child's standard descriptors stay as they are; the others become /dev/null. */
 enum { CHILD_STDIN = 1, CHILD_STDOUT = 2, CHILD_STDERR = 4 };
 

@@ -52,21 +52,27 @@ static void say_dropped(void)
         dropped -= lost;
 }
 
-void log_event(const char *format, ...)
+void log_vevent(const char *format, va_list args)
 {
     char line[LINE_MAX_BYTES];
     struct text t;
-    va_list args;
     int saved = errno;
 
     if (dropped > 0)
         say_dropped();
     text_init(&t, line, sizeof line);
-    va_start(args, format);
     text_vadd(&t, format, args);
-    va_end(args);
     put_line(&t);
     errno = saved;
+}
+
+void log_event(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    log_vevent(format, args);
+    va_end(args);
 }
 
 void log_die(int status, const char *format, ...)

@@ -9,11 +9,14 @@
 #ifndef LOG_H
 #define LOG_H
 
+#include <stdarg.h>
+
 /* The program's name, for sentences. The string is not copied. */
 void log_init(const char *program);
 
 /* One event line. Leaves errno as it was. */
 void log_event(const char *format, ...);
+void log_vevent(const char *format, va_list args);
 
 /* "PROGRAM: sentence" and exit with this status. */
 void log_die(int status, const char *format, ...);

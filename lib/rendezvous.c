@@ -5,7 +5,7 @@
 
 #include "clock.h"
 #include "listener.h"
-#include "log.h"
+#include "lograte.h"
 #include "session.h"
 #include "slab.h"
 #include "text.h"
@@ -61,7 +61,7 @@ static void log_refuse(const struct rendezvous *r, const struct addr *client, co
 {
     char text[ADDR_TEXT];
 
-    log_event("refuse service=%e client=%s reason=%s", r->service, addr_text(client, text), reason);
+    lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=%s", r->service, addr_text(client, text), reason);
 }
 
 static void refuse_leg(struct rendezvous *r, struct leg leg, const struct addr *from, const char *reason)

@@ -4,6 +4,7 @@
 #include "service.h"
 
 #include "log.h"
+#include "lograte.h"
 #include "slab.h"
 #include "sock.h"
 #include "tally.h"
@@ -58,6 +59,7 @@ static const char *refusal(struct service *s, const struct addr *client)
     if (s->meeting.clients.count >= rules->max_waiting && rendezvous_sweep(&s->meeting) >= rules->max_waiting)
         return "full";
     if (clients_in_all >= rules->max_sessions || s->clients >= rules->max_per_service ||
+        (s->max > 0 && s->clients >= s->max) ||
         tally_count(&sources, client) >= (unsigned)rules->max_per_source)
         return "limit";
     return NULL;
@@ -72,7 +74,7 @@ static void accepted(void *owner, int fd, const struct addr *from)
     if (reason == NULL && tally_add(&sources, from) != 0)
         reason = "limit";
     if (reason != NULL) {
-        log_event("refuse service=%e client=%s reason=%s", s->name, addr_text(from, text), reason);
+        lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=%s", s->name, addr_text(from, text), reason);
         sock_reset(fd);
         return;
     }

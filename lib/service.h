@@ -22,6 +22,9 @@ struct service_rules {
     int max_per_source;
     int max_waiting;            /* per service */
     int max_unknown;            /* connections that have not said who they are */
+    int ping_seconds;           /* how often a server is asked whether it is there */
+    int silence_seconds;        /* after which it is not */
+    bool plain;                 /* servers that cannot prove who they are, in spite of keys */
 };
 
 struct service {
@@ -32,6 +35,7 @@ struct service {
     struct listener listener;
     struct rendezvous meeting;
     int clients;                /* waiting or in a session */
+    int max;                    /* of them, by its key; 0: only the rules count */
     int (*announce)(void *owner, struct waiter *client);    /* as in struct rendezvous_hooks */
     void *owner;                /* the protocol's; NULL while it is not open */
 };

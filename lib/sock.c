@@ -31,6 +31,15 @@ int sock_set_blocking(int fd, int blocking)
     return fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
 }
 
+bool sock_has_ipv6(void)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 static int stream_socket(int family)
 {
     int fd = socket(family, SOCK_STREAM, 0);

@@ -57,4 +57,7 @@ void sock_control_options(int fd, int silence);
 
 int sock_set_blocking(int fd, int blocking);
 
+/* Whether the system has IPv6 sockets. */
+bool sock_has_ipv6(void);
+
 #endif

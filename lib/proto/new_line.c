@@ -13,6 +13,7 @@ static const struct {
 } words[] = {
     {"HELLO", NEW_HELLO}, {"PUBLIC", NEW_PUBLIC}, {"NEW", NEW_NEW}, {"DATA", NEW_DATA},
     {"PING", NEW_PING}, {"PONG", NEW_PONG}, {"ERROR", NEW_ERROR}, {"AUTH", NEW_AUTH},
+    {"PROOF", NEW_PROOF},
 };
 
 static int parse_port(const char *value, long *port)
@@ -32,19 +33,48 @@ static int hex_digit(char c)
     return -1;
 }
 
-static int parse_id(struct new_line *line, const char *value)
+/* Exactly 2 * count digits. */
+static int parse_hex(const char *text, unsigned char *bytes, size_t count)
 {
-    if (strlen(value) != 2 * CLAIM_BYTES)
+    if (strlen(text) != 2 * count)
         return -1;
-    for (int i = 0; i < CLAIM_BYTES; i++) {
-        int high = hex_digit(value[2 * i]), low = hex_digit(value[2 * i + 1]);
+    for (size_t i = 0; i < count; i++) {
+        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
 
         if (high < 0 || low < 0)
             return -1;
-        line->id[i] = (unsigned char)(high << 4 | low);
+        bytes[i] = (unsigned char)(high << 4 | low);
     }
-    line->has_id = true;
     return 0;
+}
+
+static int parse_id(struct new_line *line, const char *value)
+{
+    line->has_id = parse_hex(value, line->id, sizeof line->id) == 0;
+    text_copy(line->id_text, sizeof line->id_text, value);
+    return line->has_id ? 0 : -1;
+}
+
+static int parse_nonce(struct new_line *line, const char *value)
+{
+    unsigned char bytes[CLAIM_BYTES];
+
+    text_copy(line->nonce, sizeof line->nonce, value);
+    return parse_hex(value, bytes, sizeof bytes);
+}
+
+static int parse_proof(struct new_line *line, const char *value)
+{
+    line->has_proof = parse_hex(value, line->proof, sizeof line->proof) == 0;
+    return line->has_proof ? 0 : -1;
+}
+
+/* A port= that the proof has to repeat is kept as it was sent. */
+static int parse_own_port(struct new_line *line, const char *value)
+{
+    if (!text_copy(line->port_text, sizeof line->port_text, value))
+        return -1;
+    return parse_port(value, &line->port);
 }
 
 /* An address that is not understood, such as one with a scope, is one that is not known. */
@@ -75,10 +105,14 @@ static int parse_pair(struct new_line *line, const char *key, const char *value)
         if (strcmp(key, "name") == 0)
             return parse_name(line, value);
         if (strcmp(key, "port") == 0)
-            return parse_port(value, &line->port);
+            return parse_own_port(line, value);
         if (strcmp(key, "want") == 0)
             return parse_port(value, &line->want);
     }
+    if ((line->word == NEW_HELLO || line->word == NEW_AUTH) && strcmp(key, "nonce") == 0)
+        return parse_nonce(line, value);
+    if ((line->word == NEW_AUTH || line->word == NEW_DATA) && strcmp(key, "proof") == 0)
+        return parse_proof(line, value);
     if ((line->word == NEW_NEW || line->word == NEW_DATA) && strcmp(key, "id") == 0)
         return parse_id(line, value);
     if (line->word == NEW_NEW && strcmp(key, "from") == 0)
@@ -155,9 +189,11 @@ static int parse_rest(struct new_line *line, char *rest, const char *bytes, size
         return parse_pairs(line, rest);
     default:
         if (*rest == '\0')
-            return line->word == NEW_ERROR ? -1 : 0;
+            return line->word == NEW_ERROR || line->word == NEW_PROOF ? -1 : 0;
         if (*rest != ' ')
             return -1;
+        if (line->word == NEW_PROOF)
+            return parse_proof(line, rest + 1);
         if (line->word == NEW_ERROR)
             return parse_error(line, rest + 1, bytes, offset + 1);
         return parse_pairs(line, rest + 1);
@@ -180,6 +216,7 @@ int new_line_parse(const char *bytes, size_t len, struct new_line *line)
 
     memset(line, 0, sizeof *line);
     line->version = line->port = line->want = -1;
+    line->port_text[0] = '0';
     if (len >= sizeof copy || len < 2 || bytes[0] != '[' || !printable(bytes, len))
         return -1;
     close = memchr(bytes, ']', len);

@@ -9,6 +9,7 @@
 #include "../addr.h"
 #include "../claim.h"
 #include "../name.h"
+#include "../sha256.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,20 +23,29 @@ enum new_word {
     NEW_PING,
     NEW_PONG,
     NEW_ERROR,
-    NEW_AUTH
+    NEW_AUTH,
+    NEW_PROOF
 };
 
 #define NEW_VERSION 1
 #define NEW_CODE 16
+
+/* A nonce: 128 random bits as 32 hex digits, and a NUL. Proofs are over the text, so that is what is kept. */
+#define NEW_NONCE CLAIM_TEXT
 
 struct new_line {
     enum new_word word;
     long version;                   /* v=; -1: not given, as with all numbers */
     long port, want;                /* port= and want=, or PORT of [NEW] and [PUBLIC] */
     char host[ADDR_HOST];           /* HOST of [NEW] and [PUBLIC]; "" where it is not given */
-    char name[NAME_SIZE];        /* name= */
+    char port_text[6];              /* port= as it was sent; "0": not given */
+    char name[NAME_SIZE];           /* name= */
+    char nonce[NEW_NONCE];          /* nonce=; "": not given */
     unsigned char id[CLAIM_BYTES];  /* id= */
+    char id_text[CLAIM_TEXT];       /* as it was sent */
     bool has_id;
+    unsigned char proof[SHA256_BYTES];  /* proof=, or what [PROOF] has */
+    bool has_proof;
     struct addr from;               /* from=; len 0: not given */
     char code[NEW_CODE];            /* of [ERROR] */
     const char *text;               /* of [ERROR]: what stands behind the code, in the bytes parsed */

@@ -5,6 +5,7 @@
 
 #include "../line.h"
 #include "../log.h"
+#include "../lograte.h"
 #include "../slab.h"
 #include "../sock.h"
 
@@ -21,7 +22,7 @@ void new_log_reject(const struct addr *from, const char *reason)
 {
     char text[ADDR_TEXT];
 
-    log_event("reject from=%s reason=%s", addr_text(from, text), reason);
+    lograte_event(LOGRATE_REJECT, "reject from=%s reason=%s", addr_text(from, text), reason);
 }
 
 static void stop_reverse(struct new_offer *o)
@@ -108,7 +109,7 @@ static int announce(void *owner, struct waiter *client)
 /* Of two lines that arrive in one read a plain server loses the second: one at a time. */
 static int plain_announce_next(struct new_offer *o)
 {
-    return o->out || o->service->meeting.clients.count == 0 ? 0 : send_plain_new(o);
+    return o->out || o->control->quiet || o->service->meeting.clients.count == 0 ? 0 : send_plain_new(o);
 }
 
 /* The [NEW] that was out is answered or given up. */

@@ -16,6 +16,7 @@ struct new_control {
     int fd;
     struct addr from, reached;
     struct new_offer *offer;    /* NULL: none */
+    bool quiet;                 /* it is being asked for its proof: no [NEW] meanwhile */
     /* It did not take a line: the callee closes the offer and the connection. */
     void (*gone)(struct new_control *c, const char *reason);
 };

@@ -7,9 +7,12 @@
  */
 #include "relay_proto.h"
 
+#include "new_auth.h"
 #include "new_line.h"
 #include "new_offer.h"
+#include "new_port.h"
 #include "../clock.h"
+#include "../keys.h"
 #include "../line.h"
 #include "../log.h"
 #include "../newcomers.h"
@@ -26,8 +29,6 @@
 /* Times of protocols.md, in milliseconds. */
 #define LINE_MS 10000       /* to begin a line, and from its first byte to its last */
 #define PLAIN_MS 500        /* silence that makes a plain server */
-#define PING_MS 15000
-#define SILENCE_MS 45000
 
 /* How long a connection that was told [ERROR] may take to read it. */
 #define LEAVE_MS 2000
@@ -54,9 +55,14 @@ struct conn {
     struct timer plain;         /* ASKING: silence until then makes it a plain server */
     struct timer ping;
     long long heard;            /* clock_ms of its last line */
+    bool begun;                 /* has said something */
     bool hello;                 /* has said [HELLO]: it can be told [ERROR] */
+    bool proving;               /* was told [AUTH], and has not answered yet */
+    struct new_wish wish;       /* of its [HELLO] */
+    struct new_auth auth;
 };
 
+static const struct service_rules *rules;
 static struct slab conns;
 static struct endpoint *endpoints;
 static int endpoint_count;
@@ -147,14 +153,15 @@ static void be_plain(void *owner)
 static void ping(void *owner)
 {
     struct conn *c = owner;
-    long long left = c->heard + SILENCE_MS - clock_ms();
+    long long left = c->heard + rules->silence_seconds * 1000LL - clock_ms();
+    long long next = rules->ping_seconds * 1000LL;
 
     if (left <= 0)
         server_gone(c, "timeout");
     else if (sock_send(c->control.fd, "[PING]\n", 7) != 0)
         server_gone(c, "slow");
     else
-        timer_set(&c->ping, left < PING_MS ? left : PING_MS);
+        timer_set(&c->ping, left < next ? left : next);
 }
 
 /* A connection that is not let in. One that offers a service loses it; plain servers are told nothing. */
@@ -169,39 +176,6 @@ static void reject(struct conn *c, const char *code, const char *explanation)
         conn_close(c);
     else
         conn_leave(c, code, explanation);
-}
-
-/*
- * The port that this [HELLO] asks for, given the one it has now (NULL: none).
- * NULL with *code: it cannot have it.
- */
-static struct port *choose_port(struct conn *c, const struct new_line *hello, struct port *now, const char **code)
-{
-    struct portpool *pool = &c->at->pool;
-    struct port *port;
-
-    if (hello->port > 0) {
-        port = portpool_find(pool, (unsigned)hello->port);
-        *code = port == NULL ? "port-denied" : "port-taken";
-        return port == NULL || (port->given && port != now) ? NULL : port;
-    }
-    *code = "full";
-    port = hello->want > 0 ? portpool_find(pool, (unsigned)hello->want) : NULL;
-    if (port != NULL && (!port->given || port == now))
-        return port;
-    if (now != NULL)
-        return now;
-    port = portpool_find(pool, sticky_port(hello->name));
-    return port != NULL && !port->given ? port : portpool_lowest(pool);
-}
-
-static const char *explain(const char *code)
-{
-    if (strcmp(code, "port-denied") == 0)
-        return "that port is not one of this relay's";
-    if (strcmp(code, "port-taken") == 0)
-        return "that port is taken";
-    return "no port is free";
 }
 
 /* The new control connection of a service takes the old one's place. */
@@ -223,28 +197,29 @@ static void send_public(struct conn *c)
 
     text_init(&t, buffer, sizeof buffer);
     text_add(&t, "[PUBLIC] %s\n", service_address(&c->control.reached, o->service->port->number, public));
-    timer_set(&c->ping, PING_MS);
+    timer_set(&c->ping, rules->ping_seconds * 1000LL);
     if (new_offer_tell(o, &t) == 0)
         rendezvous_announce_all(&o->service->meeting);
 }
 
-static void hello(struct conn *c, const struct new_line *line)
+/* What its [HELLO] asks for is done; where keys are in use, it has proved this one. */
+static void hello(struct conn *c, const struct key *key)
 {
-    struct new_offer *same = new_offer_find(line->name);
+    struct new_offer *same = new_offer_find(c->wish.name);
     struct new_offer *o = same != NULL ? same : c->control.offer;
     const char *code;
     struct port *port;
 
-    if (same != NULL && !addr_same_host(&o->control->from, &c->control.from)) {
+    if (key == NULL && same != NULL && !addr_same_host(&o->control->from, &c->control.from)) {
         reject(c, "auth", "that name is served from another address");
         return;
     }
-    port = choose_port(c, line, o != NULL ? o->service->port : NULL, &code);
+    port = new_port_choose(&c->at->pool, &c->wish, key, o != NULL ? o->service->port : NULL, &code);
     if (port == NULL) {
-        reject(c, code, explain(code));
+        reject(c, code, new_port_explain(code));
         return;
     }
-    if ((o == NULL && (o = new_offer_open(&c->control, line->name, port)) == NULL) ||
+    if ((o == NULL && (o = new_offer_open(&c->control, c->wish.name, port)) == NULL) ||
         (port != o->service->port && service_move(o->service, port) != 0)) {
         reject(c, "full", strerror(errno));
         return;
@@ -254,21 +229,54 @@ static void hello(struct conn *c, const struct new_line *line)
     if (c->state == ASKING)
         serving(c);
     if (o->plain)
-        new_offer_upgrade(o, line->name);
-    sticky_remember(line->name, port->number);
+        new_offer_upgrade(o, c->wish.name);
+    o->service->max = key != NULL ? key->max : 0;
+    sticky_remember(c->wish.name, port->number);
     new_offer_log_open(o);
     send_public(c);
+}
+
+static void challenge(struct conn *c, const struct new_line *line)
+{
+    char buffer[LINE_LONGEST];
+    struct text t;
+
+    text_init(&t, buffer, sizeof buffer);
+    if (line->nonce[0] == '\0')
+        reject(c, "auth", "this relay asks for a key");
+    else if (new_auth_challenge(&c->auth, line, &c->control.from, &t) != 0)
+        reject(c, "full", strerror(errno));
+    else if (sock_send(c->control.fd, t.data, t.len) != 0)
+        reject(c, "timeout", "too slow");
+    else {
+        c->proving = c->control.quiet = true;
+        timer_set(&c->deadline, LINE_MS);
+    }
+}
+
+static void proof_line(struct conn *c, const struct new_line *line)
+{
+    c->proving = c->control.quiet = false;
+    if (new_auth_proved(&c->auth, line, &c->control.from))
+        hello(c, new_auth_key(&c->auth, &c->control.from));
+    else
+        reject(c, "auth", "that name does not go with that key");
 }
 
 static void hello_line(struct conn *c, const struct new_line *line)
 {
     c->hello = true;
+    text_copy(c->wish.name, sizeof c->wish.name, line->name);
+    c->wish.port = line->port;
+    c->wish.want = line->want;
     if (line->version != NEW_VERSION)
         reject(c, "version", "this relay speaks v=1");
     else if (line->name[0] == '\0')
         reject(c, "line", "a [HELLO] needs name=");
+    else if (keys_in_use())
+        challenge(c, line);
     else
-        hello(c, line);
+        hello(c, NULL);
 }
 
 /* Data connections. A claim that is no good is reset without a line: a local server may be behind it. */
@@ -295,11 +303,14 @@ static void refuse_claim(struct conn *c, const char *reason)
 static void data_line(struct conn *c, const struct new_line *line)
 {
     struct claim *claim = line->has_id ? claim_find(line->id) : NULL;
+    struct waiter *client = claim != NULL ? claim->owner : NULL;
 
-    if (claim == NULL)
+    if (client == NULL)
         refuse_claim(c, line->has_id ? "id" : "line");
+    else if (keys_in_use() && !new_auth_data(client->at->service, line))
+        refuse_claim(c, "auth");
     else
-        rendezvous_claimed(claim->owner, leg_of_socket(data_release(c)));
+        rendezvous_claimed(client, leg_of_socket(data_release(c)));
 }
 
 /* Lines. */
@@ -314,7 +325,11 @@ static void bad_line(struct conn *c, const char *code)
 
 static void first_line(struct conn *c, const struct new_line *line)
 {
-    if (line->word == NEW_HELLO)
+    if (c->proving && line->word == NEW_PROOF)
+        proof_line(c, line);
+    else if (c->proving && line->word != NEW_UNKNOWN)
+        bad_line(c, "line");
+    else if (line->word == NEW_HELLO)
         hello_line(c, line);
     else if (line->word == NEW_DATA)
         data_line(c, line);
@@ -361,15 +376,16 @@ static void deadline_passed(void *owner)
 /* The first byte has come: no plain server, and the line's time runs. */
 static void line_begun(struct conn *c)
 {
-    bool begun = timer_is_set(&c->plain);
-
     timer_stop(&c->plain);
-    if (begun || (c->state == SERVING && !timer_is_set(&c->deadline)))
+    if (!c->begun || (c->state == SERVING && !timer_is_set(&c->deadline)))
         timer_set(&c->deadline, LINE_MS);
+    c->begun = true;
 }
 
 static void vanished(struct conn *c)
 {
+    if (c->proving)
+        new_log_reject(&c->control.from, "auth");
     if (c->state == SERVING)
         server_gone(c, "eof");
     else
@@ -430,7 +446,7 @@ static void accepted(void *owner, int fd, const struct addr *from)
         sock_reset(fd);
         return;
     }
-    sock_control_options(fd, SILENCE_MS / 1000);
+    sock_control_options(fd, rules->silence_seconds);
     c->at = owner;
     c->control.fd = fd;
     c->control.from = *from;
@@ -440,13 +456,39 @@ static void accepted(void *owner, int fd, const struct addr *from)
     c->plain = (struct timer){.fire = be_plain, .owner = c};
     c->ping = (struct timer){.fire = ping, .owner = c};
     loop_add(&c->watch, LOOP_READ);
-    timer_set(&c->plain, PLAIN_MS);
+    if (keys_in_use() && !rules->plain)
+        timer_set(&c->deadline, LINE_MS);
+    else
+        timer_set(&c->plain, PLAIN_MS);
+}
+
+/* The key of a service is gone, is another, or does not allow what it did. */
+static void check_key(struct conn *c)
+{
+    struct service *s = c->control.offer->service;
+    const struct key *k = new_auth_key(&c->auth, &c->control.from);
+    const char *code = k == NULL ? "auth" : key_allows_port(k, s->port->number) ? NULL : "port-denied";
+
+    if (code != NULL)
+        reject(c, code, "the relay's keys have changed");
+    else
+        s->max = k->max;
+}
+
+static void keys_changed(void)
+{
+    struct conn *c;
+
+    for (size_t i = 0; (c = slab_at(&conns, i)) != NULL; i++)
+        if (c->state == SERVING && c->control.offer != NULL && !c->control.offer->plain)
+            check_key(c);
 }
 
 /* Start and stop. */
 
-static int setup(const struct service_rules *rules, int listens, int ports)
+static int setup(const struct service_rules *the_rules, int listens, int ports)
 {
+    rules = the_rules;
     endpoints = calloc((size_t)listens, sizeof *endpoints);
     if (endpoints == NULL || new_offer_setup(rules, ports) != 0)
         return -1;
@@ -517,5 +559,6 @@ const struct relay_proto new_relay = {
     .setup = setup,
     .bind = bind_listen,
     .start = start,
+    .keys_changed = keys_changed,
     .stop = stop,
 };

@@ -8,9 +8,13 @@
 #include "server_proto.h"
 
 #include "new_line.h"
+#include "new_proof.h"
 #include "../command.h"
+#include "../keys.h"
 #include "../line.h"
 #include "../log.h"
+#include "../lograte.h"
+#include "../os.h"
 #include "../sock.h"
 #include "../text.h"
 #include "../uplink.h"
@@ -22,7 +26,6 @@
 
 /* Times of protocols.md. */
 #define LINE_MS 10000
-#define SILENCE_MS 45000
 
 /* How long the relay may take to accept a data connection, in seconds. */
 #define DATA_SECONDS 10
@@ -38,6 +41,8 @@ struct link {
     struct timer silence;           /* only where the relay answered [HELLO] */
     char public_host[ADDR_HOST];
     unsigned public_port;           /* the one it had last; 0: none */
+    char nonce[NEW_NONCE];          /* what was sent with [HELLO] where there is a key */
+    bool proved;                    /* the relay has shown that it has that key */
     bool busy;                      /* the one client of a TARGET_STDIO is served */
     struct link *next;
 };
@@ -51,6 +56,8 @@ struct job {
     struct dial_host host;          /* or, with a host in [NEW] or with --via, the name of it */
     const struct new_line *line;
     const char *turn_away;          /* why it is only claimed and reset; NULL: it is served */
+    bool has_proof;
+    unsigned char proof[SHA256_BYTES];
 };
 
 /* Session children. */
@@ -84,6 +91,10 @@ static int claim(const struct job *job, const struct leg *leg)
     text_init(&t, buffer, sizeof buffer);
     text_add(&t, "[DATA] id=");
     text_hex(&t, job->line->id, CLAIM_BYTES);
+    if (job->has_proof) {
+        text_add(&t, " proof=");
+        text_hex(&t, job->proof, sizeof job->proof);
+    }
     text_add(&t, "\n");
     return sock_send(leg->wfd, t.data, t.len);
 }
@@ -182,6 +193,21 @@ static void where(struct job *job)
         text_copy(job->host.host, sizeof job->host.host, line->host);
 }
 
+/* Made before the fork: children know no keys. It is over the id as it is sent, in lower case. */
+static void prove_data(struct job *job)
+{
+    const struct key *k = keys_of_service(job->link->offering->name);
+    char id[CLAIM_TEXT];
+    struct text t;
+
+    if (k == NULL || !job->line->has_id)
+        return;
+    text_init(&t, id, sizeof id);
+    text_hex(&t, job->line->id, CLAIM_BYTES);
+    new_proof_data(k->secret, id, job->proof);
+    job->has_proof = true;
+}
+
 static void start_session(struct link *l, const struct new_line *line)
 {
     struct job job = {.link = l, .relay = l->relay, .line = line, .turn_away = why_not(l)};
@@ -199,11 +225,12 @@ static void start_session(struct link *l, const struct new_line *line)
     char client[ADDR_TEXT];
 
     where(&job);
+    prove_data(&job);
     if (only_one)
         plan.ended = stdio_served;
     if (session_start(&plan) < 0) {
-        log_event("refuse service=%e client=%s reason=limit error=%e", l->offering->name,
-                  addr_text(&line->from, client), strerror(errno));
+        lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=limit error=%e", l->offering->name,
+                      addr_text(&line->from, client), strerror(errno));
         return;
     }
     if (only_one) {
@@ -231,17 +258,70 @@ static void say(struct link *l, const char *text, size_t len)
         disconnect(l, strerror(errno));
 }
 
+static void refuse_relay(struct link *l, const char *why)
+{
+    l->hooks->refused(l->offering, "auth", why);
+}
+
+/* Another one for each connection, so that no relay's answer is good twice. */
+static int make_nonce(struct link *l)
+{
+    unsigned char bytes[CLAIM_BYTES];
+    struct text t;
+
+    if (os_random(bytes, sizeof bytes) != 0)
+        return -1;
+    text_init(&t, l->nonce, sizeof l->nonce);
+    text_hex(&t, bytes, sizeof bytes);
+    return 0;
+}
+
 static void say_hello(struct link *l)
 {
     char buffer[LINE_LONGEST];
     struct text t;
 
+    l->proved = !keys_in_use();
+    if (keys_in_use() && make_nonce(l) != 0) {
+        disconnect(l, strerror(errno));
+        return;
+    }
     text_init(&t, buffer, sizeof buffer);
     text_add(&t, "[HELLO] v=%d name=%s", NEW_VERSION, l->offering->name);
     if (l->offering->target->public_port != 0)
         text_add(&t, " port=%u", l->offering->target->public_port);
     else if (l->public_port != 0)
         text_add(&t, " want=%u", l->public_port);
+    if (keys_in_use())
+        text_add(&t, " nonce=%s", l->nonce);
+    text_add(&t, "\n");
+    say(l, t.data, t.len);
+}
+
+/* The relay asks for a proof, and gives its own: without it this is not the relay that has the key. */
+static void auth(struct link *l, const struct new_line *line)
+{
+    const struct key *k = keys_of_service(l->offering->name);
+    unsigned char wanted[SHA256_BYTES];
+    char buffer[LINE_LONGEST], port[8];
+    struct text t;
+
+    if (k == NULL) {
+        refuse_relay(l, "the relay asks for a key: give --key FILE");
+        return;
+    }
+    new_proof_relay(k->secret, l->nonce, line->nonce, wanted);
+    if (!line->has_proof || !sha256_equal(wanted, line->proof)) {
+        refuse_relay(l, "the relay does not have this name's key");
+        return;
+    }
+    l->proved = true;
+    text_init(&t, port, sizeof port);
+    text_add(&t, "%u", l->offering->target->public_port);
+    new_proof_server(k->secret, line->nonce, l->nonce, l->offering->name, port, wanted);
+    text_init(&t, buffer, sizeof buffer);
+    text_add(&t, "[PROOF] ");
+    text_hex(&t, wanted, sizeof wanted);
     text_add(&t, "\n");
     say(l, t.data, t.len);
 }
@@ -274,6 +354,10 @@ static void error(struct link *l, const struct new_line *line)
 
 static void act(struct link *l, const struct new_line *line)
 {
+    if (!l->proved && (line->word == NEW_PUBLIC || line->word == NEW_NEW)) {
+        refuse_relay(l, "the relay does not ask for the key");
+        return;
+    }
     switch (line->word) {
     case NEW_PUBLIC:
         public(l, line);
@@ -290,7 +374,7 @@ static void act(struct link *l, const struct new_line *line)
         error(l, line);
         break;
     case NEW_AUTH:
-        l->hooks->refused(l->offering, "auth", "the relay asks for a key");
+        auth(l, line);
         break;
     case NEW_UNKNOWN:
         break;
@@ -308,8 +392,8 @@ static void whole_line(struct link *l)
         disconnect(l, "line");
         return;
     }
-    if (line.word == NEW_PUBLIC || timer_is_set(&l->silence))
-        timer_set(&l->silence, SILENCE_MS);
+    if (line.word == NEW_PUBLIC || line.word == NEW_AUTH || timer_is_set(&l->silence))
+        timer_set(&l->silence, l->offering->silence_seconds * 1000LL);
     act(l, &line);
     line_reset(&l->line);
 }
@@ -358,7 +442,7 @@ static void connected(void *owner, int fd)
         disconnect(l, strerror(errno));
         return;
     }
-    sock_control_options(fd, SILENCE_MS / 1000);
+    sock_control_options(fd, l->offering->silence_seconds);
     line_reset(&l->line);
     say_hello(l);
 }

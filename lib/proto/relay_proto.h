@@ -29,6 +29,8 @@ struct relay_proto {
     int (*bind)(const struct relay_listen *listen, unsigned *failed);
     /* Begins to take connections on all that was bound. -1 with errno. */
     int (*start)(void);
+    /* The key file was read again: who may not serve any more is told so. */
+    void (*keys_changed)(void);
     /* Stops taking connections and closes all control connections. */
     void (*stop)(void);
 };

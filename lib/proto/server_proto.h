@@ -19,6 +19,7 @@ struct offering {
     const char *via;                /* reach them through this command; NULL: directly */
     bool once;                      /* do not reconnect */
     int connect_seconds;            /* for the local server */
+    int silence_seconds;            /* after which the relay is given up */
     int max_sessions;               /* further clients are turned away */
 };
 

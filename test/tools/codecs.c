@@ -3,11 +3,15 @@
  *
  *     codecs           prints what is wrong, a line each; 0 only if nothing is
  *
- * The texts of IPv6 addresses are those of RFC 5952, section 4 and appendix A.
+ * The texts of IPv6 addresses are those of RFC 5952, section 4 and appendix A;
+ * the hashes those of the examples for FIPS 180-4, and of RFC 4231.
  */
 #include "../../lib/addr.h"
 #include "../../lib/cidr.h"
+#include "../../lib/key.h"
 #include "../../lib/proto/new_line.h"
+#include "../../lib/proto/new_proof.h"
+#include "../../lib/sha256.h"
 #include "../../lib/text.h"
 
 #include <stdio.h>
@@ -132,6 +136,128 @@ static void splits(void)
     }
 }
 
+static bool is_hex(const unsigned char *bytes, size_t len, const char *wanted)
+{
+    char hex[2 * SHA256_BYTES + 1];
+    struct text t;
+
+    text_init(&t, hex, sizeof hex);
+    text_hex(&t, bytes, len);
+    return strcmp(hex, wanted) == 0;
+}
+
+/* However the message is cut into pieces. */
+static void hash(const char *message, size_t len, const char *wanted)
+{
+    static const size_t pieces[] = {1, 3, 63, 64, 65, 1000003};
+    unsigned char digest[SHA256_BYTES];
+
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        struct sha256 s;
+
+        sha256_init(&s);
+        for (size_t at = 0; at < len; at += pieces[i])
+            sha256_add(&s, message + at, len - at < pieces[i] ? len - at : pieces[i]);
+        sha256_end(&s, digest);
+        check(is_hex(digest, sizeof digest, wanted), "SHA-256", wanted);
+    }
+}
+
+static void hashes(void)
+{
+    static char million[1000000];
+
+    memset(million, 'a', sizeof million);
+    hash("", 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    hash("abc", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56,
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    hash("abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+         112, "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1");
+    hash(million, sizeof million, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+static void mac(int key_byte, size_t key_len, const char *message, size_t len, const char *wanted)
+{
+    unsigned char key[131], mac[SHA256_BYTES];
+
+    for (size_t i = 0; i < key_len; i++)
+        key[i] = (unsigned char)(key_byte != 0 ? (size_t)key_byte : i + 1);
+    hmac_sha256(key, key_len, message, len, mac);
+    check(is_hex(mac, strlen(wanted) / 2, wanted), "HMAC-SHA256", wanted);
+}
+
+/* RFC 4231, 4.2 to 4.8. */
+static void macs(void)
+{
+    static const char larger_key[] = "Test Using Larger Than Block-Size Key - Hash Key First";
+    static const char larger[] = "This is a test using a larger than block-size key and a larger than block-size data. "
+                                 "The key needs to be hashed before being used by the HMAC algorithm.";
+    unsigned char digest[SHA256_BYTES], other[SHA256_BYTES];
+    char fifty[50];
+
+    mac(0x0b, 20, "Hi There", 8, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, digest);
+    check(is_hex(digest, sizeof digest, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+          "HMAC-SHA256", "Jefe");
+    memset(fifty, 0xdd, sizeof fifty);
+    mac(0xaa, 20, fifty, sizeof fifty, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe");
+    memset(fifty, 0xcd, sizeof fifty);
+    mac(0, 25, fifty, sizeof fifty, "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b");
+    mac(0x0c, 20, "Test With Truncation", 20, "a3b6167473100ee06e0c796c2955552b");
+    mac(0xaa, 131, larger_key, sizeof larger_key - 1, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    mac(0xaa, 131, larger, sizeof larger - 1, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
+    for (int i = 0; i < SHA256_BYTES * 8; i++) {
+        memcpy(other, digest, sizeof other);
+        other[i / 8] ^= (unsigned char)(1 << i % 8);
+        check(!sha256_equal(digest, other), "sha256_equal", "one bit");
+    }
+    check(sha256_equal(digest, digest), "sha256_equal", "itself");
+}
+
+#define KEY_16 "0123456789abcdef"
+#define TIMES_8(x) x x x x x x x x
+
+static const char *parse_key(struct key *k, const char *text)
+{
+    static char line[1024];
+
+    text_copy(line, sizeof line, text);
+    return key_parse(k, line);
+}
+
+static void key_lines(void)
+{
+    static const char *const bad[] = {
+        "cam", "cam ", "cam 0123456789abcde", "a/b " KEY_16, "cam " KEY_16 " ports", "cam " KEY_16 " ports=",
+        "cam " KEY_16 " ports=0", "cam " KEY_16 " ports=65536", "cam " KEY_16 " ports=9-8", "cam " KEY_16 " ports=1,",
+        "cam " KEY_16 " ports=1,,2", "cam " KEY_16 " ports=1 ports=2", "cam " KEY_16 " max=0", "cam " KEY_16 " max=x",
+        "cam " KEY_16 " from=x", "cam " KEY_16 " to=", "cam " KEY_16 " to=a,", "cam " KEY_16 " role=x",
+        "cam " KEY_16 " later=1", "cam 0123456789abcde\xff", "cam " KEY_16 "\r",
+        "cam " TIMES_8(KEY_16) "x", TIMES_8("12345678") "x " KEY_16,
+    };
+    static const char *const empty[] = {"", " ", "\t ", "#", "# cam " KEY_16, "#cam"};
+    struct addr a;
+    struct key k;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check(parse_key(&k, bad[i]) != NULL, "is no line of a key file", bad[i]);
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
+        check(parse_key(&k, empty[i]) == NULL && k.name == NULL, "an empty line", empty[i]);
+    check(parse_key(&k, "cam " KEY_16) == NULL && strcmp(k.name, "cam") == 0 && strcmp(k.secret, KEY_16) == 0 &&
+          key_allows_port(&k, 1) && k.max == 0 && !k.client, "a key", "alone");
+    check(parse_key(&k, TIMES_8("12345678") "\t " TIMES_8(KEY_16) "  ports=80,8000-8010,65535 max=7 role=server "
+                    "from=192.0.2.0/24 to=a,b.c ") == NULL && k.max == 7, "a key", "with everything");
+    check(key_allows_port(&k, 80) && key_allows_port(&k, 8000) && key_allows_port(&k, 8010) &&
+          key_allows_port(&k, 65535), "ports=", "those in it");
+    check(!key_allows_port(&k, 79) && !key_allows_port(&k, 7999) && !key_allows_port(&k, 8011), "ports=", "others");
+    addr_numeric(&a, "192.0.2.9", 1);
+    check(key_allows_from(&k, &a), "from=", "in it");
+    addr_numeric(&a, "192.0.3.9", 1);
+    check(!key_allows_from(&k, &a), "from=", "not in it");
+    check(parse_key(&k, "c " KEY_16 " role=client") == NULL && k.client, "role=client", "");
+}
+
 static bool parse(const char *text, struct new_line *line)
 {
     return new_line_parse(text, strlen(text), line) == 0;
@@ -146,6 +272,10 @@ static void lines(void)
         "[NEW]1 ", "[PUBLIC]", "[PUBLIC] ", "[PUBLIC] 80", "[PUBLIC] :80", "[PUBLIC] a:x", "[ERROR]",
         "[DATA] id=0123456789abcdef0123456789abcdef0", "[X\x01]", "[caf\xc3\xa9]",
         "[HELLO] name=0123456789012345678901234567890123456789012345678901234567890123X",
+        "[HELLO] port=000080", "[HELLO] nonce=0123", "[HELLO] nonce=0123456789abcdef0123456789abcdeg",
+        "[PROOF]", "[PROOF] ", "[PROOF] " KEY_16, "[PROOF]" KEY_16 KEY_16 KEY_16 KEY_16,
+        "[PROOF] " KEY_16 KEY_16 KEY_16 KEY_16 "0", "[PROOF] " KEY_16 KEY_16 KEY_16 "0123456789abcde ",
+        "[DATA] id=" KEY_16 KEY_16 " proof=" KEY_16, "[AUTH] nonce=" KEY_16 KEY_16 " proof=",
     };
     struct new_line l;
 
@@ -160,10 +290,31 @@ static void lines(void)
     check(parse("[NEW]relay.example:1", &l) && strcmp(l.host, "relay.example") == 0 && !l.has_id, "[NEW]", "a host");
     check(parse("[NEW]1 from=[fe80::1%2]:5", &l) && l.from.len == 0, "[NEW]", "a client that is not understood");
     check(parse("[PUBLIC] [::1]:80 x=y", &l) && strcmp(l.host, "::1") == 0 && l.port == 80, "[PUBLIC]", "IPv6");
+    check(parse("[HELLO] v=1 name=a port=080 nonce=0123456789ABCDEF0123456789abcdef", &l) && l.port == 80 &&
+          strcmp(l.port_text, "080") == 0 && strcmp(l.nonce, "0123456789ABCDEF0123456789abcdef") == 0, "[HELLO]",
+          "port and nonce are kept as they were sent");
+    check(parse("[HELLO]", &l) && strcmp(l.port_text, "0") == 0 && l.nonce[0] == '\0', "[HELLO]", "no port, no nonce");
+    check(parse("[PROOF] " KEY_16 KEY_16 KEY_16 "0123456789ABCDEF", &l) && l.has_proof && l.proof[31] == 0xef,
+          "[PROOF]", "64 digits");
     check(parse("[ERROR] full no port is free", &l) && strcmp(l.code, "full") == 0 &&
           strcmp(l.text, "no port is free") == 0, "[ERROR]", "code and text");
     check(parse("[ERROR] full", &l) && strcmp(l.code, "full") == 0 && l.text[0] == '\0', "[ERROR]", "code alone");
     check(new_line_parse("[PING]\0x", 8, &l) != 0, "a NUL", "is malformed");
+}
+
+/* Computed by openssl dgst -sha256 -hmac. */
+static void proofs(void)
+{
+    static const char key[] = "a key of 16 byte", server[] = "00112233445566778899aabbccddeeff",
+                      relay[] = "ffeeddccbbaa99887766554433221100";
+    unsigned char proof[SHA256_BYTES];
+
+    new_proof_relay(key, server, relay, proof);
+    check(is_hex(proof, sizeof proof, "2eb1b083ccda4229c702c6ecde48a73f4d785c6c6ce8ae127fb4cbb59f37506d"), "the relay's proof", "");
+    new_proof_server(key, relay, server, "cam.web", "8080", proof);
+    check(is_hex(proof, sizeof proof, "d099f3d13f1db4dcb5a7912e3b90841c292b47ea026d9ea67bdd2fbb2b77b4a2"), "the server's proof", "");
+    new_proof_data(key, server, proof);
+    check(is_hex(proof, sizeof proof, "9b402a5f8970b39a476919431786f4b13de9fea2468987f12e53ce0afa2b2855"), "a data connection's proof", "");
 }
 
 int main(void)
@@ -174,6 +325,10 @@ int main(void)
     blocks();
     splits();
     lines();
+    hashes();
+    macs();
+    key_lines();
+    proofs();
     printf("%d checks, %d wrong\n", checks, wrong);
     return wrong != 0;
 }

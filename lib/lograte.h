@@ -1,0 +1,19 @@
+/*
+ * lograte: log lines that strangers can cause at will, held to some a second.
+ *
+ * What is above that is counted, and the count is logged within a second:
+ * `suppressed word=reject lines=9980`.
+ */
+#ifndef LOGRATE_H
+#define LOGRATE_H
+
+/* Each has a count of its own. */
+enum lograte { LOGRATE_REFUSE, LOGRATE_REJECT };
+
+/* So many lines a second of each; without this call, 20. */
+void lograte_setup(int lines);
+
+/* One event line, as log_event's, that begins with the word `refuse` or `reject`. */
+void lograte_event(enum lograte word, const char *format, ...);
+
+#endif

@@ -1,0 +1,12 @@
+/*
+ * wipe: overwrites what must not stay in memory. See wipe.h.
+ */
+#include "wipe.h"
+
+void wipe(void *bytes, size_t len)
+{
+    volatile unsigned char *at = bytes;
+
+    while (len-- > 0)
+        *at++ = 0;
+}

@@ -1,0 +1,12 @@
+/*
+ * wipe: overwrites what must not stay in memory.
+ */
+#ifndef WIPE_H
+#define WIPE_H
+
+#include <stddef.h>
+
+/* Fills the bytes with zeroes, also where a compiler finds that useless. */
+void wipe(void *bytes, size_t len);
+
+#endif
