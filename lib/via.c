@@ -18,7 +18,8 @@
 /* How long a command may take to end by itself, and then by SIGTERM. */
 #define PATIENCE_MS 2000
 
-/* How long one may take to send what a session left it, in seconds. */
+/* How long one may take to send what a session left it, in seconds; a claim alone, or more. */
+#define CLAIM_SECONDS 10
 #define FLUSH_SECONDS 300
 
 /* What a shell says for a command that cannot be run. */
@@ -198,10 +199,15 @@ pid_t via_open(const char *command, const struct dial_host *to, struct leg *leg)
     return pid;
 }
 
-void via_wait(pid_t pid)
+static void wake(int signo)
 {
-    alarm(FLUSH_SECONDS);
+    (void)signo;
+}
+
+void via_wait(pid_t pid, bool well)
+{
+    loop_handle(SIGALRM, wake);
+    alarm(well ? FLUSH_SECONDS : CLAIM_SECONDS);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    alarm(0);
+        kill(pid, SIGKILL);
 }

@@ -59,7 +59,11 @@ void via_stop(struct via *v);
  */
 pid_t via_open(const char *command, const struct dial_host *to, struct leg *leg);
 
-/* In a session child: waits until the command has sent the rest and ended, for some minutes at most. */
-void via_wait(pid_t pid);
+/*
+ * In a session child whose leg is closed: waits until the command has sent the
+ * rest and ended, and ends it where that takes too long: seconds after a
+ * session that failed, minutes after one that went well.
+ */
+void via_wait(pid_t pid, bool well);
 
 #endif

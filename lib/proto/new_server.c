@@ -144,7 +144,7 @@ static void serve(void *arg, struct session_report *report)
         return;
     serve_leg(job, &relay, report);
     if (relay.command > 0)
-        via_wait(relay.command);
+        via_wait(relay.command, report->copy.end == COPY_EOF);
 }
 
 static void stdio_served(void *owner, const struct addr *client, enum copy_end end)
