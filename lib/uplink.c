@@ -35,7 +35,11 @@ static void command_ended(void *owner, int status)
 
     log_event(killed ? "via service=%e pid=%d signal=%d" : "via service=%e pid=%d exit=%d", u->service,
               (int)u->command.child.pid, killed ? WTERMSIG(status) : WEXITSTATUS(status));
-    if (u->waits && !u->stopped)
+    if (u->stopped)
+        return;
+    if (u->lost_once)
+        u->ended(u->owner);
+    else if (u->waits)
         start_command(u);
 }
 
@@ -108,7 +112,9 @@ void uplink_lost(struct uplink *u, const char *reason)
         return;
     log_event("lost service=%e relay=%e:%u reason=%e", u->service, host->host, host->port, reason);
     if (u->once) {
-        u->ended(u->owner);
+        u->lost_once = u->command.running;      /* what it ends with is worth a line */
+        if (!u->lost_once)
+            u->ended(u->owner);
         return;
     }
     if (u->via != NULL)

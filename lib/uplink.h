@@ -28,7 +28,8 @@ struct uplink {
     bool stopped;
     int at;                         /* with via: which of the hosts this attempt is for */
     bool answered;                  /* the protocol said so in this attempt */
-    bool waits;                     /* for the last command to end */
+    bool waits;                     /* for the last command to end, then for the next attempt */
+    bool lost_once;                 /* or, with once, to be done */
     struct dial dial;
     struct via command;
     struct backoff backoff;

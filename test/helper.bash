@@ -156,6 +156,10 @@ offspring_count() {
     [ "$(offspring "$1" | wc -l)" -eq "$2" ]
 }
 
+offspring_at_most() {
+    [ "$(offspring "$1" | wc -l)" -le "$2" ]
+}
+
 descriptors() {
     local all=("/proc/${PID[$1]}/fd/"*)
 
@@ -358,7 +362,7 @@ end_idle() {
     for name in "${STARTED[@]}"; do
         [[ $name = "$1"* ]] || continue
         alive "$name" || continue
-        wait_for offspring_count "$name" "${COMMANDS[$name]-0}" || { processes; return 1; }
+        wait_for offspring_at_most "$name" "${COMMANDS[$name]-0}" || { processes; return 1; }
         if [ -n "${DESCRIPTORS[$name]-}" ]; then
             wait_for at_most_descriptors "$name" "${DESCRIPTORS[$name]}" || { ls -l "/proc/${PID[$name]}/fd"; return 1; }
         fi
