@@ -2,6 +2,8 @@
 
 load helper
 
+STUNNEL=$(command -v stunnel4 || command -v stunnel)
+
 setup_file() {
     "$BATS_TEST_DIRNAME/tools/certs" "$BATS_FILE_TMPDIR/certs"
 }
@@ -25,7 +27,7 @@ CAfile = $CERTS/ca.pem
 verifyChain = yes
 checkHost = localhost
 END
-    VIA="stunnel4 $D/client.conf"
+    VIA="$STUNNEL $D/client.conf"
 }
 
 # start_terminator KIND [CLIENTS]: in front of relayd, on TLS_PORT; CLIENTS: with their certificates alone.
@@ -47,7 +49,7 @@ connect = 127.0.0.1:$CONTROL
 cert = $CERTS/server.pem
 END
     [ -z "${1-}" ] || printf '%s\n' "CAfile = $CERTS/ca.pem" "verifyChain = yes" >>"$D/stunnel.conf"
-    start stunnel stunnel4 "$D/stunnel.conf"
+    start stunnel "$STUNNEL" "$D/stunnel.conf"
 }
 
 haproxy() {
