@@ -23,7 +23,7 @@ RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/rendezvous.o
 	lib/service.o lib/sticky.o lib/tally.o lib/proto/new_auth.o lib/proto/new_offer.o \
 	lib/proto/new_port.o lib/proto/new_relay.o lib/proto/relay_protos.o
 
-CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o \
+CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o lib/via.o \
 	lib/proto/new_server.o lib/proto/server_protos.o
 
 all: relayd relay-connect
@@ -43,8 +43,8 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 	lib/copy.h lib/dial.h lib/key.h lib/keyfile.h lib/keys.h lib/leave.h lib/leg.h lib/line.h \
 	lib/listener.h lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h lib/options.h lib/os.h \
 	lib/portpool.h lib/rendezvous.h lib/rights.h lib/sandbox.h lib/service.h lib/session.h lib/sha256.h \
-	lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/uplink.h lib/wipe.h \
-	lib/proto/new_auth.h lib/proto/new_line.h lib/proto/new_offer.h lib/proto/new_port.h \
+	lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/uplink.h lib/via.h \
+	lib/wipe.h lib/proto/new_auth.h lib/proto/new_line.h lib/proto/new_offer.h lib/proto/new_port.h \
 	lib/proto/new_proof.h lib/proto/relay_proto.h lib/proto/server_proto.h
 
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)

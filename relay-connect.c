@@ -14,6 +14,7 @@
 #include "lib/session.h"
 #include "lib/text.h"
 #include "lib/uplink.h"
+#include "lib/via.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@
 #define TURNED_AWAY 16
 
 static const char *base_name;
+static const char *via;
 static bool once;
 static const char *key_file;
 static int connect_seconds = 10, silence_seconds = 45;
@@ -38,6 +40,7 @@ static const struct option options[] = {
     {'k', "key", "FILE", "its own line of the relay's key file", .text = &key_file},
     {'n', "name", "NAME", "the service's name (default: the key's, else the machine's)", .text = &base_name},
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
+    {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
      .number = &connect_seconds, .min = 1, .max = 86400},
     {0, "silence-timeout", "SECONDS", "how long the relay may be silent until it is given up (45)",
@@ -113,6 +116,17 @@ static void parse_relay(const char *text, unsigned default_port)
         relay_count++;
         text += len;
     } while (*text++ == ',');
+}
+
+static void check_via(void)
+{
+    const char *wrong = via_wrong(via);
+
+    if (wrong != NULL)
+        options_mistake(&program, "'%e' is not a COMMAND for --via: %s", via, wrong);
+    for (int i = 0; i < relay_count; i++)
+        if (!via_host_valid(relays[i].host))
+            options_mistake(&program, "'%e' cannot stand in a COMMAND: give a name or an address", relays[i].host);
 }
 
 static void parse_targets(int argc, char **argv)
@@ -270,6 +284,7 @@ static void offer_all(void)
             .target = &offers[i].target,
             .relays = relays,
             .relay_count = relay_count,
+            .via = via,
             .once = once,
             .connect_seconds = connect_seconds,
             .silence_seconds = silence_seconds,
@@ -293,6 +308,8 @@ int main(int argc, char **argv)
     relay = argv[first];
     proto = parse_scheme(&relay);
     parse_relay(relay, proto->port);
+    if (via != NULL)
+        check_via();
     parse_targets(argc - first - 1, argv + first + 1);
     load_key();
     name_targets();

@@ -70,7 +70,8 @@ static void set_environment(const struct command_peers *peers)
         add_variable("TCPREMOTEIP=%s", addr_host_text(peers->client, host));
         add_variable("TCPREMOTEPORT=%u", addr_port(peers->client));
     }
-    add_variable("TCPLOCALIP=%s", addr_host_text(peers->relay, host));
+    if (peers->relay->len != 0)
+        add_variable("TCPLOCALIP=%s", addr_host_text(peers->relay, host));
     if (peers->public_port != 0) {
         add_variable("TCPLOCALHOST=%s", peers->public_host);
         add_variable("TCPLOCALPORT=%u", peers->public_port);
@@ -78,16 +79,17 @@ static void set_environment(const struct command_peers *peers)
     environ = variables;
 }
 
-static void run(char **command, int fd, const struct command_peers *peers, pid_t parent)
+static void run(char **command, const struct leg *leg, const struct command_peers *peers, pid_t parent)
 {
     loop_handle(SIGPIPE, SIG_DFL);
     loop_handle(SIGHUP, SIG_DFL);
     os_signal_with_parent(SIGTERM, parent);
     set_environment(peers);
-    sock_set_blocking(fd, 1);
-    dup2(fd, STDIN_FILENO);
-    dup2(fd, STDOUT_FILENO);
-    os_close_range(STDERR_FILENO + 1, fd);
+    sock_set_blocking(leg->rfd, 1);
+    sock_set_blocking(leg->wfd, 1);
+    dup2(leg->rfd, STDIN_FILENO);
+    dup2(leg->wfd, STDOUT_FILENO);
+    os_close_range(STDERR_FILENO + 1, leg->rfd > leg->wfd ? leg->rfd : leg->wfd);
     execvp(command[0], command);
     _exit(CANNOT_RUN);
 }
@@ -96,19 +98,18 @@ static void run(char **command, int fd, const struct command_peers *peers, pid_t
  * Closing with unread bytes in the buffer would be a reset, and the client
  * could lose the end of the answer: they are read away until it closes too.
  */
-static void close_after_answer(int fd)
+static void close_after_answer(struct leg *leg)
 {
-    struct pollfd p = {.fd = fd, .events = POLLIN};
+    struct pollfd p = {.fd = leg->rfd, .events = POLLIN};
     long long end = clock_ms() + LINGER_MS, left;
     char waste[4096];
 
-    shutdown(fd, SHUT_WR);
-    sock_set_blocking(fd, 0);
+    leg_end_write(leg);
+    sock_set_blocking(leg->rfd, 0);
     while ((left = end - clock_ms()) > 0)
-        if (poll(&p, 1, (int)left) <= 0 || read(fd, waste, sizeof waste) <= 0)
+        if (poll(&p, 1, (int)left) <= 0 || read(leg->rfd, waste, sizeof waste) <= 0)
             break;
-    sock_close_gently(fd);
-    close(fd);
+    leg_close(leg);
 }
 
 static int wait_for(pid_t pid)
@@ -121,23 +122,23 @@ static int wait_for(pid_t pid)
     return status;
 }
 
-void command_run(char **command, int fd, const struct command_peers *peers, struct session_report *report)
+void command_run(char **command, struct leg *leg, const struct command_peers *peers, struct session_report *report)
 {
     pid_t self = getpid(), pid;
     int status;
 
-    sock_session_options(fd);
     setpgid(0, 0);
     pid = os_fork();
     if (pid == 0)
-        run(command, fd, peers, self);
+        run(command, leg, peers, self);
     status = pid > 0 ? wait_for(pid) : -1;
     if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) != CANNOT_RUN) {
-        close_after_answer(fd);
+        close_after_answer(leg);
         report->copy.end = COPY_EOF;
         return;
     }
-    sock_reset(fd);
+    leg->heard = pid > 0 && WIFSIGNALED(status);
+    leg_reset(leg);
     report->copy.end = COPY_ERROR;
     text_copy(report->why, sizeof report->why,
               pid < 0 ? strerror(errno) : WIFEXITED(status) ? "cannot run the command" : "the command was killed");

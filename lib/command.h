@@ -5,12 +5,13 @@
 #define COMMAND_H
 
 #include "addr.h"
+#include "leg.h"
 #include "session.h"
 
 /* What the command is told by the UCSPI environment (cr.yp.to/proto/ucspi.txt). */
 struct command_peers {
     const struct addr *client;      /* TCPREMOTEIP, TCPREMOTEPORT; its len is 0 where nobody knows */
-    const struct addr *relay;       /* TCPLOCALIP */
+    const struct addr *relay;       /* TCPLOCALIP; its len is 0 where nobody knows */
     const char *public_host;        /* TCPLOCALHOST */
     unsigned public_port;           /* TCPLOCALPORT; 0: not known */
 };
@@ -18,8 +19,8 @@ struct command_peers {
 /*
  * Runs the command with the connection as its standard input and output, and
  * waits for it. When it ends by itself, what it wrote arrives, followed by an
- * end of file; when it is killed, the connection is reset. Takes fd.
+ * end of file; when it is killed, the connection is reset. Takes the leg.
  */
-void command_run(char **command, int fd, const struct command_peers *peers, struct session_report *report);
+void command_run(char **command, struct leg *leg, const struct command_peers *peers, struct session_report *report);
 
 #endif

@@ -85,7 +85,7 @@ static int drain(struct side *s, struct side *to)
     size_t len = s->len;
     ssize_t put;
 
-    if (!leg_is_socket(to->leg) && len > BLOCKING_WRITE_MOST)
+    if (to->leg->may_block && len > BLOCKING_WRITE_MOST)
         len = BLOCKING_WRITE_MOST;
     put = write(to->leg->wfd, s->buffer + s->at, len);
     if (put < 0)
@@ -99,7 +99,7 @@ static int drain(struct side *s, struct side *to)
 /* Moves from one side to the other what can be moved now. Returns 0, or -1 with errno. */
 static int pump(struct side *from, struct side *to)
 {
-    bool blocking = !leg_is_socket(from->leg) || !leg_is_socket(to->leg);
+    bool blocking = from->leg->may_block || to->leg->may_block;
 
     for (int i = 0; i < (blocking ? 1 : ROUNDS); i++) {
         bool full = false;
@@ -110,7 +110,7 @@ static int pump(struct side *from, struct side *to)
             if (got <= 0)
                 return got;
             full = from->len == BUFFER_BYTES;
-            if (!leg_is_socket(to->leg) && from->len > 0)
+            if (to->leg->may_block && from->len > 0)
                 return 0;       /* poll is to say first that it takes any */
         }
         if (from->len > 0) {
@@ -280,6 +280,7 @@ void copy_run(struct leg *client, struct leg *server, int idle_ms, struct copy_r
     result->up = c.side[CLIENT].moved;
     result->down = c.side[SERVER].moved;
     for (int i = 0; i < SIDES; i++) {
+        c.side[i].leg->heard = c.side[i].moved > 0;
         if (result->end == COPY_EOF)
             leg_close(c.side[i].leg);
         else

@@ -5,12 +5,13 @@
 
 #include "sock.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 struct leg leg_of_socket(int fd)
 {
-    struct leg l = {fd, fd};
+    struct leg l = {.rfd = fd, .wfd = fd};
 
     sock_session_options(fd);
     return l;
@@ -18,7 +19,14 @@ struct leg leg_of_socket(int fd)
 
 struct leg leg_of_files(int rfd, int wfd)
 {
-    struct leg l = {rfd, wfd};
+    struct leg l = {.rfd = rfd, .wfd = wfd, .may_block = true};
+
+    return l;
+}
+
+struct leg leg_of_command(int rfd, int wfd, pid_t command)
+{
+    struct leg l = {.rfd = rfd, .wfd = wfd, .command = command};
 
     return l;
 }
@@ -57,6 +65,8 @@ void leg_reset(struct leg *l)
 {
     if (leg_is_socket(l))
         sock_abort_on_close(l->rfd);
+    if (l->command > 0 && l->heard)
+        kill(l->command, SIGKILL);
     leg_drop(l);
 }
 

@@ -1,16 +1,21 @@
 /*
  * leg: one side's connection of a session: what is read from and written to.
  *
- * A read and a write descriptor, the same one for a socket. Whoever holds a
- * leg owns its descriptors; handing the leg on hands them on.
+ * A read and a write descriptor: the same one for a socket, two for files and
+ * for a command. Whoever holds a leg owns its descriptors; handing the leg on
+ * hands them on.
  */
 #ifndef LEG_H
 #define LEG_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct leg {
     int rfd, wfd;
+    bool may_block;     /* reading and writing may block: poll is to be asked first */
+    bool heard;         /* of a command: bytes of the other side have come through it */
+    pid_t command;      /* 0: none */
 };
 
 /* A non-blocking connected socket; it is set to be reset unless it is closed gently. */
@@ -19,7 +24,14 @@ struct leg leg_of_socket(int fd);
 /* Two descriptors that may block and may be no sockets, as standard input and output. */
 struct leg leg_of_files(int rfd, int wfd);
 
-/* Whether reading and writing never block. */
+/*
+ * A command's standard output and input, as sockets that do not block. A cut
+ * kills it, lest it end the connection as if all were well; but not while it
+ * may be connecting still: what was written before then arrives.
+ */
+struct leg leg_of_command(int rfd, int wfd, pid_t command);
+
+/* Whether reading and writing have one descriptor. */
 bool leg_is_socket(const struct leg *l);
 
 /* Passes an end of file on: nothing more will be written. */

@@ -7,16 +7,50 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* How long the relay may take to answer, for each of its addresses. */
 #define CONNECT_SECONDS 10
 
+/* One command at a time: the last one, if it is still there, is being ended. */
+static void start_command(struct uplink *u)
+{
+    int fd;
+
+    u->waits = u->command.running;
+    if (u->waits)
+        return;
+    fd = via_start(&u->command, u->via, uplink_host(u));
+    if (fd < 0)
+        uplink_lost(u, strerror(errno));
+    else
+        u->connected(u->owner, fd);
+}
+
+static void command_ended(void *owner, int status)
+{
+    struct uplink *u = owner;
+    bool killed = WIFSIGNALED(status);
+
+    log_event(killed ? "via service=%e pid=%d signal=%d" : "via service=%e pid=%d exit=%d", u->service,
+              (int)u->command.child.pid, killed ? WTERMSIG(status) : WEXITSTATUS(status));
+    if (u->stopped)
+        return;
+    if (u->lost_once)
+        u->ended(u->owner);
+    else if (u->waits)
+        start_command(u);
+}
+
 static void dial_again(void *owner)
 {
     struct uplink *u = owner;
 
-    if (dial_start(&u->dial, u->hosts, u->host_count, CONNECT_SECONDS) != 0)
+    u->answered = false;
+    if (u->via != NULL)
+        start_command(u);
+    else if (dial_start(&u->dial, u->hosts, u->host_count, CONNECT_SECONDS) != 0)
         uplink_lost(u, strerror(errno));
 }
 
@@ -44,6 +78,8 @@ void uplink_start(struct uplink *u)
 {
     u->dial.done = dialled;
     u->dial.owner = u;
+    u->command.ended = command_ended;
+    u->command.owner = u;
     u->again.fire = dial_again;
     u->again.owner = u;
     dial_again(u);
@@ -52,20 +88,37 @@ void uplink_start(struct uplink *u)
 void uplink_reached(struct uplink *u)
 {
     u->reached = true;
+    u->answered = true;
     backoff_reset(&u->backoff);
+}
+
+const struct dial_host *uplink_host(const struct uplink *u)
+{
+    return &u->hosts[u->at];
+}
+
+void uplink_close(struct uplink *u, int fd)
+{
+    close(fd);
+    via_stop(&u->command);
 }
 
 void uplink_lost(struct uplink *u, const char *reason)
 {
+    const struct dial_host *host = uplink_host(u);
     long long wait;
 
     if (u->stopped)
         return;
-    log_event("lost service=%e relay=%e:%u reason=%e", u->service, u->hosts[0].host, u->hosts[0].port, reason);
+    log_event("lost service=%e relay=%e:%u reason=%e", u->service, host->host, host->port, reason);
     if (u->once) {
-        u->ended(u->owner);
+        u->lost_once = u->command.running;      /* what it ends with is worth a line */
+        if (!u->lost_once)
+            u->ended(u->owner);
         return;
     }
+    if (u->via != NULL)
+        u->at = u->answered ? 0 : (u->at + 1) % u->host_count;
     wait = backoff_next(&u->backoff);
     log_event("retry service=%e in_ms=%l", u->service, wait);
     timer_set(&u->again, wait);

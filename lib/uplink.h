@@ -1,8 +1,9 @@
 /*
  * uplink: the connection from relay-connect to its relay, kept up for ever.
  *
- * It dials, hands the connection to the protocol, and dials again, with
- * backoff, when the protocol says that it is lost. It knows no protocol.
+ * It dials, or starts a command that does, hands the connection to the
+ * protocol, and dials again, with backoff, when the protocol says that it is
+ * lost. It knows no protocol.
  */
 #ifndef UPLINK_H
 #define UPLINK_H
@@ -10,6 +11,7 @@
 #include "backoff.h"
 #include "dial.h"
 #include "loop.h"
+#include "via.h"
 
 #define UPLINK_HOSTS 8
 
@@ -17,13 +19,19 @@ struct uplink {
     const char *service;            /* for the log */
     const struct dial_host *hosts;
     int host_count;
+    const char *via;                /* reach it through this command; NULL: dial */
     bool once;                      /* do not dial again */
     void (*connected)(void *owner, int fd);
     void (*ended)(void *owner);     /* with once: it was lost, or never reached */
     void *owner;
     bool reached;                   /* the protocol said so, at least once */
     bool stopped;
+    int at;                         /* with via: which of the hosts this attempt is for */
+    bool answered;                  /* the protocol said so in this attempt */
+    bool waits;                     /* for the last command to end, then for the next attempt */
+    bool lost_once;                 /* or, with once, to be done */
     struct dial dial;
+    struct via command;
     struct backoff backoff;
     struct timer again;
 };
@@ -36,6 +44,12 @@ void uplink_stop(struct uplink *u);
 
 /* The relay serves: the next failure is the first again. */
 void uplink_reached(struct uplink *u);
+
+/* With via: the host that the connection is made to. */
+const struct dial_host *uplink_host(const struct uplink *u);
+
+/* Closes the connection that connected handed over. */
+void uplink_close(struct uplink *u, int fd);
 
 /* The connection, which the protocol has closed, is lost. The reason is for the log. */
 void uplink_lost(struct uplink *u, const char *reason);

@@ -25,6 +25,7 @@ read -ra CONNECT_WORDS <<<"$RELAY_CONNECT"
 
 declare -gA PID         # by the name it was started under
 declare -gA DESCRIPTORS # how many it had when nothing went on
+declare -gA COMMANDS    # how many of --via it has then (0)
 STARTED=()              # names, in order
 PORTS=()                # that relayds had
 DIALLED=()              # descriptors of this shell
@@ -153,6 +154,10 @@ no_offspring() {
 
 offspring_count() {
     [ "$(offspring "$1" | wc -l)" -eq "$2" ]
+}
+
+offspring_at_most() {
+    [ "$(offspring "$1" | wc -l)" -le "$2" ]
 }
 
 descriptors() {
@@ -357,7 +362,7 @@ end_idle() {
     for name in "${STARTED[@]}"; do
         [[ $name = "$1"* ]] || continue
         alive "$name" || continue
-        wait_for no_offspring "$name" || { processes; return 1; }
+        wait_for offspring_at_most "$name" "${COMMANDS[$name]-0}" || { processes; return 1; }
         if [ -n "${DESCRIPTORS[$name]-}" ]; then
             wait_for at_most_descriptors "$name" "${DESCRIPTORS[$name]}" || { ls -l "/proc/${PID[$name]}/fd"; return 1; }
         fi

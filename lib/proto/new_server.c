@@ -54,7 +54,7 @@ static struct link *links;
 struct job {
     const struct link *link;
     struct addr relay;              /* where the data connection goes, */
-    struct dial_host host;          /* or, with a host in [NEW], the name of it */
+    struct dial_host host;          /* or, with a host in [NEW] or with --via, the name of it */
     const struct new_line *line;
     const char *turn_away;          /* why it is only claimed and reset; NULL: it is served */
     bool has_proof;
@@ -63,13 +63,26 @@ struct job {
 
 /* Session children. */
 
-static int connect_relay(const struct job *job, char why[DIAL_WHY])
+static int connect_relay(const struct job *job, struct leg *leg, char why[DIAL_WHY])
 {
-    return job->host.host[0] != '\0' ? dial_now(&job->host, DATA_SECONDS, why)
-                                     : dial_addr(&job->relay, DATA_SECONDS, why);
+    const char *via = job->link->offering->via;
+    int fd;
+
+    if (via != NULL) {
+        if (via_open(via, &job->host, leg) > 0)
+            return 0;
+        text_copy(why, DIAL_WHY, errno == EINVAL ? "no command can be told that host" : strerror(errno));
+        return -1;
+    }
+    fd = job->host.host[0] != '\0' ? dial_now(&job->host, DATA_SECONDS, why)
+                                   : dial_addr(&job->relay, DATA_SECONDS, why);
+    if (fd < 0)
+        return -1;
+    *leg = leg_of_socket(fd);
+    return 0;
 }
 
-static int claim(const struct job *job, int fd)
+static int claim(const struct job *job, const struct leg *leg)
 {
     char buffer[LINE_LONGEST];
     struct text t;
@@ -84,10 +97,10 @@ static int claim(const struct job *job, int fd)
         text_hex(&t, job->proof, sizeof job->proof);
     }
     text_add(&t, "\n");
-    return sock_send(fd, t.data, t.len);
+    return sock_send(leg->wfd, t.data, t.len);
 }
 
-static void run_command(const struct job *job, int fd, struct session_report *report)
+static void run_command(const struct job *job, struct leg *leg, struct session_report *report)
 {
     struct command_peers peers = {
         .client = &job->line->from,
@@ -96,37 +109,46 @@ static void run_command(const struct job *job, int fd, struct session_report *re
         .public_port = job->link->public_port,
     };
 
-    command_run(job->link->offering->target->command, fd, &peers, report);
+    command_run(job->link->offering->target->command, leg, &peers, report);
 }
 
 /* A client whose server cannot be had is claimed too, and reset, so that it need not wait. */
-static void serve(void *arg, struct session_report *report)
+static void serve_leg(const struct job *job, struct leg *relay, struct session_report *report)
 {
-    const struct job *job = arg;
     const struct offering *o = job->link->offering;
-    int fd = connect_relay(job, report->why);
-    struct leg relay, local;
+    struct leg local;
 
-    if (fd < 0)
-        return;
-    if (claim(job, fd) != 0 || job->turn_away != NULL) {
+    if (claim(job, relay) != 0 || job->turn_away != NULL) {
         text_copy(report->why, sizeof report->why, job->turn_away != NULL ? job->turn_away : strerror(errno));
-        sock_reset(fd);
+        leg_reset(relay);
         return;
     }
     if (o->target->kind == TARGET_COMMAND) {
-        run_command(job, fd, report);
+        run_command(job, relay, report);
         return;
     }
-    relay = leg_of_socket(fd);
     if (target_open(o->target, o->connect_seconds, &local, report->why) != 0) {
-        leg_reset(&relay);
+        leg_reset(relay);
         return;
     }
-    sandbox_enter(o->target->kind == TARGET_STDIO);
-    copy_run(&relay, &local, 0, &report->copy);
+    /* A session that has a command to end, and to wait for, needs more than the filter leaves. */
+    if (relay->command == 0)
+        sandbox_enter(o->target->kind == TARGET_STDIO);
+    copy_run(relay, &local, 0, &report->copy);
     if (report->copy.end == COPY_ERROR)
         text_copy(report->why, sizeof report->why, strerror(report->copy.error));
+}
+
+static void serve(void *arg, struct session_report *report)
+{
+    const struct job *job = arg;
+    struct leg relay;
+
+    if (connect_relay(job, &relay, report->why) != 0)
+        return;
+    serve_leg(job, &relay, report);
+    if (relay.command > 0)
+        via_wait(relay.command, report->copy.end == COPY_EOF);
 }
 
 static void stdio_served(void *owner, const struct addr *client, enum copy_end end)
@@ -139,15 +161,17 @@ static void stdio_served(void *owner, const struct addr *client, enum copy_end e
 
 static unsigned stdio_of(const struct job *job)
 {
+    unsigned stdio = job->link->offering->via != NULL ? CHILD_STDERR : 0;
+
     if (job->turn_away != NULL)
-        return 0;
+        return stdio;
     switch (job->link->offering->target->kind) {
     case TARGET_STDIO:
-        return CHILD_STDIN | CHILD_STDOUT;
+        return stdio | CHILD_STDIN | CHILD_STDOUT;
     case TARGET_COMMAND:
         return CHILD_STDERR;
     default:
-        return 0;
+        return stdio;
     }
 }
 
@@ -156,6 +180,21 @@ static const char *why_not(const struct link *l)
     if (l->busy)
         return "another is served";
     return session_count() >= l->offering->max_sessions ? "too many sessions" : NULL;
+}
+
+/* Where a data connection goes: to the control port, or where the [NEW] of a plain relay says. */
+static void where(struct job *job)
+{
+    const struct new_line *line = job->line;
+
+    if (job->link->offering->via != NULL)
+        job->host = *uplink_host(&job->link->uplink);
+    if (line->has_id)
+        return;
+    addr_set_port(&job->relay, (unsigned)line->port);
+    job->host.port = (unsigned)line->port;
+    if (line->host[0] != '\0')
+        text_copy(job->host.host, sizeof job->host.host, line->host);
 }
 
 /* Made before the fork: children know no keys. It is over the id as it is sent, in lower case. */
@@ -183,18 +222,13 @@ static void start_session(struct link *l, const struct new_line *line)
         .arg = &job,
         .keep = {-1, -1, -1, -1},
         .stdio = stdio_of(&job),
-        .leads_group = l->offering->target->kind == TARGET_COMMAND,
+        .leads_group = l->offering->target->kind == TARGET_COMMAND || l->offering->via != NULL,
         .owner = l,
     };
     bool only_one = l->offering->target->kind == TARGET_STDIO && job.turn_away == NULL;
     char client[ADDR_TEXT];
 
-    if (!line->has_id)
-        addr_set_port(&job.relay, (unsigned)line->port);
-    if (!line->has_id && line->host[0] != '\0') {
-        text_copy(job.host.host, sizeof job.host.host, line->host);
-        job.host.port = (unsigned)line->port;
-    }
+    where(&job);
     prove_data(&job);
     if (only_one)
         plan.ended = stdio_served;
@@ -214,7 +248,7 @@ static void start_session(struct link *l, const struct new_line *line)
 static void disconnect(struct link *l, const char *reason)
 {
     loop_remove(&l->watch);
-    close(l->watch.fd);
+    uplink_close(&l->uplink, l->watch.fd);
     l->watch.fd = -1;
     timer_stop(&l->deadline);
     timer_stop(&l->silence);
@@ -408,7 +442,7 @@ static void connected(void *owner, int fd)
     struct link *l = owner;
 
     l->watch.fd = fd;
-    if (addr_peer(&l->relay, fd) != 0 || loop_add(&l->watch, LOOP_READ) != 0) {
+    if ((l->offering->via == NULL && addr_peer(&l->relay, fd) != 0) || loop_add(&l->watch, LOOP_READ) != 0) {
         disconnect(l, strerror(errno));
         return;
     }
@@ -439,6 +473,7 @@ static int offer(const struct offering *o, const struct server_hooks *hooks)
         .service = o->name,
         .hosts = o->relays,
         .host_count = o->relay_count,
+        .via = o->via,
         .once = o->once,
         .connected = connected,
         .ended = ended,

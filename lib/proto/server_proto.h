@@ -16,6 +16,7 @@ struct offering {
     const struct target *target;
     const struct dial_host *relays; /* tried in this order */
     int relay_count;
+    const char *via;                /* reach them through this command; NULL: directly */
     bool once;                      /* do not reconnect */
     int connect_seconds;            /* for the local server */
     int silence_seconds;            /* after which the relay is given up */
