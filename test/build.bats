@@ -74,3 +74,60 @@ memory() {
         done
     done
 }
+
+# What the kernel's own headers say, where the compiler has them.
+write_numbers_check() {
+    cat >"$D/numbers.c" <<'END'
+#include "lib/sandbox.c"
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#define SAME(name, a, b) typedef char name[(a) == (b) ? 1 : -1]
+SAME(call_size, sizeof(struct seccomp_call), sizeof(struct seccomp_data));
+SAME(call_number, offsetof(struct seccomp_call, number), offsetof(struct seccomp_data, nr));
+SAME(call_architecture, offsetof(struct seccomp_call, architecture), offsetof(struct seccomp_data, arch));
+SAME(call_arguments, offsetof(struct seccomp_call, arguments), offsetof(struct seccomp_data, args));
+SAME(instruction_size, sizeof(struct instruction), sizeof(struct sock_filter));
+SAME(instruction_true, offsetof(struct instruction, if_true), offsetof(struct sock_filter, jt));
+SAME(program_size, sizeof(struct bpf_program), sizeof(struct sock_fprog));
+SAME(program_at, offsetof(struct bpf_program, instructions), offsetof(struct sock_fprog, filter));
+SAME(mode, FILTER_MODE, SECCOMP_MODE_FILTER);
+SAME(allow, ACT_ALLOW, SECCOMP_RET_ALLOW);
+SAME(kill, ACT_KILL, SECCOMP_RET_KILL_PROCESS);
+SAME(architecture, ARCHITECTURE, WANTED);
+END
+}
+
+# numbers_for WANTED COMPILER [ARGUMENT...]: the sandbox, without a warning and with the kernel's numbers.
+numbers_for() {
+    command -v "$2" >/dev/null && echo '#include <linux/audit.h>' | "${@:2}" -E - >/dev/null 2>&1 || return 0
+    "${@:2}" -std=c99 -pedantic -Wall -Wextra -Wshadow -Werror -D_POSIX_C_SOURCE=200809L -c -o "$D/sandbox.o" lib/sandbox.c
+    "${@:2}" -I. "-DWANTED=$1" -std=gnu99 -w -c -o "$D/numbers.o" "$D/numbers.c"
+    checked+=" $2"
+}
+
+@test "the sandbox has the kernel's numbers, on every architecture with a compiler here" {
+    checked=
+    write_numbers_check
+    [ "$(uname -m)" != x86_64 ] || numbers_for AUDIT_ARCH_X86_64 gcc
+    numbers_for AUDIT_ARCH_I386 i686-linux-gnu-gcc
+    numbers_for AUDIT_ARCH_AARCH64 aarch64-linux-gnu-gcc
+    numbers_for AUDIT_ARCH_ARM arm-linux-gnueabi-gcc
+    numbers_for AUDIT_ARCH_ARM arm-linux-gnueabihf-gcc
+    numbers_for AUDIT_ARCH_MIPS mips-linux-gnu-gcc
+    numbers_for AUDIT_ARCH_MIPSEL mipsel-linux-gnu-gcc
+    numbers_for AUDIT_ARCH_MIPSEL64 mips64el-linux-gnuabi64-gcc
+    numbers_for AUDIT_ARCH_RISCV64 riscv64-linux-gnu-gcc
+    [ -n "$checked" ] || skip "no compiler here has the kernel's headers"
+    echo "checked:$checked"
+}
+
+@test "both programs for other machines, without a warning" {
+    built=
+    for compiler in aarch64-linux-gnu-gcc arm-linux-gnueabi-gcc mips-linux-gnu-gcc mipsel-linux-gnu-gcc riscv64-linux-gnu-gcc; do
+        command -v "$compiler" >/dev/null || continue
+        build_with "$compiler"
+        built+=" $compiler"
+    done
+    [ -n "$built" ] || skip "there is no cross compiler"
+}

@@ -427,7 +427,7 @@ static void try_all(const struct attempt *a, bool writes_files)
 {
     for (; a->name != NULL; a++) {
         pid_t pid;
-        int status;
+        int status = 0;
 
         make_connection();
         fflush(stdout);
