@@ -16,9 +16,9 @@ COMPILE = $(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -c -o $@
 # What both programs are made of.
 COMMON = lib/addr.o lib/child.o lib/claim.o lib/clock.o lib/copy.o lib/leave.o lib/leg.o lib/line.o \
 	lib/log.o lib/loop.o lib/name.o lib/options.o lib/os-generic.o lib/os-linux.o \
-	lib/session.o lib/slab.o lib/sock.o lib/text.o lib/proto/new_line.o
+	lib/proxy.o lib/session.o lib/slab.o lib/sock.o lib/text.o lib/proto/new_line.o
 
-RELAYD = relayd.o lib/cidr.o lib/listener.o lib/newcomers.o lib/portpool.o \
+RELAYD = relayd.o lib/cidr.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o \
 	lib/rendezvous.o lib/service.o lib/sticky.o lib/tally.o \
 	lib/proto/new_offer.o lib/proto/new_relay.o lib/proto/relay_protos.o
 
@@ -41,7 +41,7 @@ relay-connect: $(CONNECT) $(COMMON)
 HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.h \
 	lib/command.h lib/copy.h lib/dial.h lib/leave.h lib/leg.h lib/line.h lib/listener.h \
 	lib/log.h lib/loop.h lib/name.h lib/newcomers.h lib/options.h lib/os.h \
-	lib/portpool.h lib/rendezvous.h lib/service.h lib/session.h lib/slab.h \
+	lib/portpool.h lib/preamble.h lib/proxy.h lib/rendezvous.h lib/service.h lib/session.h lib/slab.h \
 	lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/uplink.h \
 	lib/proto/new_line.h lib/proto/new_offer.h lib/proto/relay_proto.h \
 	lib/proto/server_proto.h
@@ -54,7 +54,7 @@ TOOLS = test/tools/churn test/tools/codecs test/tools/drip test/tools/load test/
 
 test-tools: $(TOOLS)
 
-CODECS = lib/addr.o lib/cidr.o lib/name.o lib/text.o lib/proto/new_line.o
+CODECS = lib/addr.o lib/cidr.o lib/name.o lib/proxy.o lib/text.o lib/proto/new_line.o
 
 test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/codecs.c $(CODECS)

@@ -5,6 +5,7 @@
  * child per session; each wire protocol is a file in lib/proto/.
  */
 #include "lib/child.h"
+#include "lib/cidr.h"
 #include "lib/leave.h"
 #include "lib/listener.h"
 #include "lib/log.h"
@@ -12,6 +13,7 @@
 #include "lib/newcomers.h"
 #include "lib/options.h"
 #include "lib/os.h"
+#include "lib/preamble.h"
 #include "lib/proto/relay_proto.h"
 #include "lib/service.h"
 #include "lib/session.h"
@@ -36,6 +38,8 @@ static struct service_rules rules = {
     .max_unknown = 128,
 };
 
+static const char *proxy_from;
+
 static const struct option options[] = {
     {'H', "public-host", "HOST", "the host that servers are told (default: the one they reached)",
      .text = &rules.public_host},
@@ -52,6 +56,7 @@ static const struct option options[] = {
      .number = &rules.max_waiting, .min = 1, .max = 1000000},
     {0, "max-unknown", "N", "connections that have not said who they are (128)",
      .number = &rules.max_unknown, .min = 1, .max = 1000000},
+    {0, "proxy-from", "CIDR[,CIDR...]", "who must begin connections with a PROXY header", .text = &proxy_from},
     {0},
 };
 
@@ -81,6 +86,13 @@ static void check_public_host(void)
         (strchr(rules.public_host, ':') != NULL && addr_numeric(&numeric, rules.public_host, 0) != 0)))
         options_mistake(&program, "--public-host '%e' is neither a host name nor an address; it has no port",
                         rules.public_host);
+}
+
+static void check_proxy_from(void)
+{
+    if (proxy_from != NULL && !cidr_list_valid(proxy_from))
+        options_mistake(&program, "--proxy-from '%e' is not a list of addresses such as 127.0.0.1,10.1.0.0/16,::1",
+                        proxy_from);
 }
 
 /* Takes PROTO: off, where it is one. */
@@ -215,6 +227,8 @@ static void set_up(void)
         rendezvous_setup(rules.max_sessions, rules.claim_seconds * 1000LL, rules.idle_seconds * 1000) != 0 ||
         service_setup(&rules, ports_in_all()) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
+    if (proxy_from != NULL && preamble_setup(proxy_from, rules.max_unknown) != 0)
+        log_die(EXIT_FAILED, "cannot start: %s: lower --max-unknown", strerror(errno));
     for (int i = 0; relay_protos[i] != NULL; i++)
         if (relay_protos[i]->setup(&rules, listen_count, ports_in_all()) != 0)
             log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
@@ -252,6 +266,7 @@ int main(int argc, char **argv)
     log_init(program.name);
     first = options_parse(&program, argc, argv);
     check_public_host();
+    check_proxy_from();
     parse_listens(argc - first, argv + first);
     set_up();
     leave_on_signals(stop);

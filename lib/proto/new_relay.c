@@ -13,6 +13,7 @@
 #include "../line.h"
 #include "../log.h"
 #include "../newcomers.h"
+#include "../preamble.h"
 #include "../slab.h"
 #include "../sock.h"
 #include "../sticky.h"
@@ -423,7 +424,7 @@ static void accepted(void *owner, int fd, const struct addr *from)
         return;
     }
     c = slab_get(&conns);
-    if (c == NULL || addr_local(&c->control.reached, fd) != 0) {
+    if (c == NULL || preamble_reached(&c->control.reached, fd) != 0) {
         if (c != NULL)
             slab_put(&conns, c);
         newcomers_drop(from);
