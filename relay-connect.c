@@ -30,12 +30,15 @@ static const char *base_name;
 static bool once;
 static int connect_seconds = 10;
 static int max_sessions = 256;
+static int proxy_version;
 
 static const struct option options[] = {
     {'n', "name", "NAME", "the service's name (default: the machine's)", .text = &base_name},
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
      .number = &connect_seconds, .min = 1, .max = 86400},
+    {'P', "proxy-protocol", "1|2", "tell the local server who the client is, by a PROXY header",
+     .number = &proxy_version, .min = 1, .max = 2},
     {0, "max-sessions", "N", "sessions at once (256)", .number = &max_sessions, .min = 1, .max = 1000000},
     {0},
 };
@@ -130,6 +133,15 @@ static void parse_targets(int argc, char **argv)
         if (offers[target_count].target.kind == TARGET_STDIO && argc > 1)
             options_mistake(&program, "- has standard input to itself: give no other TARGET");
     }
+}
+
+/* A header is for a server that asks for one. */
+static void check_proxy(void)
+{
+    enum target_kind kind = offers[0].target.kind;
+
+    if (proxy_version != 0 && (kind == TARGET_COMMAND || kind == TARGET_STDIO))
+        options_mistake(&program, "--proxy-protocol is for a TARGET that is a server: neither - nor -- COMMAND");
 }
 
 /* Names: NAME is BASE.NAME; of those without one the first is BASE, then BASE.2, BASE.3. */
@@ -233,6 +245,7 @@ static void offer_all(void)
             .once = once,
             .connect_seconds = connect_seconds,
             .max_sessions = max_sessions,
+            .proxy_version = proxy_version,
         };
         if (proto->offer(&offers[i].offering, &hooks) != 0)
             log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
@@ -253,6 +266,7 @@ int main(int argc, char **argv)
     proto = parse_scheme(&relay);
     parse_relay(relay, proto->port);
     parse_targets(argc - first - 1, argv + first + 1);
+    check_proxy();
     name_targets();
     if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions + TURNED_AWAY) != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));

@@ -38,7 +38,7 @@ static struct service_rules rules = {
     .max_unknown = 128,
 };
 
-static const char *proxy_from;
+static const char *proxy_from, *pool_addr;
 
 static const struct option options[] = {
     {'H', "public-host", "HOST", "the host that servers are told (default: the one they reached)",
@@ -57,6 +57,8 @@ static const struct option options[] = {
     {0, "max-unknown", "N", "connections that have not said who they are (128)",
      .number = &rules.max_unknown, .min = 1, .max = 1000000},
     {0, "proxy-from", "CIDR[,CIDR...]", "who must begin connections with a PROXY header", .text = &proxy_from},
+    {0, "any-reverse", NULL, "plain servers answer from any address", .flag = &rules.any_reverse},
+    {0, "pool-addr", "ADDR", "the public ports are on this address, not on the control port's", .text = &pool_addr},
     {0},
 };
 
@@ -86,6 +88,20 @@ static void check_public_host(void)
         (strchr(rules.public_host, ':') != NULL && addr_numeric(&numeric, rules.public_host, 0) != 0)))
         options_mistake(&program, "--public-host '%e' is neither a host name nor an address; it has no port",
                         rules.public_host);
+}
+
+/* Where that address is one that can be reached, it is what servers are told by default. */
+static void check_pool_addr(void)
+{
+    struct addr numeric;
+
+    if (pool_addr == NULL)
+        return;
+    if (addr_numeric(&numeric, pool_addr, 0) != 0)
+        options_mistake(&program, "--pool-addr '%e' is not a numeric address such as 203.0.113.5, 0.0.0.0 or ::",
+                        pool_addr);
+    if (rules.public_host == NULL && !addr_is_any(&numeric))
+        rules.public_host = pool_addr;
 }
 
 static void check_proxy_from(void)
@@ -142,6 +158,17 @@ static void parse_address(struct relay_listen *l, const char *whole, const char 
         bad_listen(whole, "ADDR is a numeric address such as 0.0.0.0 or [::], and PROTO is new");
 }
 
+static void place_pool(struct relay_listen *l)
+{
+    unsigned port = addr_port(&l->addr);
+
+    l->pool_addr = l->addr;
+    l->pool_elsewhere = pool_addr != NULL;
+    if (pool_addr != NULL)
+        addr_numeric(&l->pool_addr, pool_addr, 0);
+    addr_set_port(&l->pool_addr, port == 0 ? 0 : port + (unsigned)l->proto->own_ports);
+}
+
 static void parse_listen(struct relay_listen *l, const char *whole)
 {
     const char *text = whole;
@@ -158,11 +185,7 @@ static void parse_listen(struct relay_listen *l, const char *whole)
         l->pool = port == 0 ? 0 : l->proto->pool;
     if (port != 0 && port + (unsigned)(l->proto->own_ports + l->pool) - 1 > 65535)
         bad_listen(whole, "its ports end above 65535");
-}
-
-static unsigned last_port(const struct relay_listen *l)
-{
-    return addr_port(&l->addr) + (unsigned)(l->proto->own_ports + l->pool) - 1;
+    place_pool(l);
 }
 
 /* 0.0.0.0 is every IPv4 address, [::] every address. */
@@ -173,13 +196,27 @@ static bool covers(const struct addr *a, const struct addr *b)
     return addr_same_host(a, b);
 }
 
+/* Whether a_count ports from a on and b_count ports from b on have one in common. */
+static bool ranges_overlap(const struct addr *a, int a_count, const struct addr *b, int b_count)
+{
+    int first_a = (int)addr_port(a), first_b = (int)addr_port(b);
+
+    if (a_count == 0 || b_count == 0 || (!covers(a, b) && !covers(b, a)))
+        return false;
+    return first_a < first_b + b_count && first_b < first_a + a_count;
+}
+
+/* Ports of the system's choice never do. */
 static bool overlap(const struct relay_listen *a, const struct relay_listen *b)
 {
+    int a_own = a->proto->own_ports, b_own = b->proto->own_ports;
+
     if (addr_port(&a->addr) == 0 || addr_port(&b->addr) == 0)
         return false;
-    if (!covers(&a->addr, &b->addr) && !covers(&b->addr, &a->addr))
-        return false;
-    return addr_port(&a->addr) <= last_port(b) && addr_port(&b->addr) <= last_port(a);
+    return ranges_overlap(&a->addr, a_own, &b->addr, b_own) ||
+           ranges_overlap(&a->addr, a_own, &b->pool_addr, b->pool) ||
+           ranges_overlap(&a->pool_addr, a->pool, &b->addr, b_own) ||
+           ranges_overlap(&a->pool_addr, a->pool, &b->pool_addr, b->pool);
 }
 
 static void parse_listens(int argc, char **argv)
@@ -267,6 +304,7 @@ int main(int argc, char **argv)
     first = options_parse(&program, argc, argv);
     check_public_host();
     check_proxy_from();
+    check_pool_addr();
     parse_listens(argc - first, argv + first);
     set_up();
     leave_on_signals(stop);

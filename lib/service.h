@@ -22,6 +22,7 @@ struct service_rules {
     int max_per_source;
     int max_waiting;            /* per service */
     int max_unknown;            /* connections that have not said who they are */
+    bool any_reverse;           /* a server's reverse connections may come from any address */
 };
 
 struct service {

@@ -75,16 +75,18 @@ static int claim(const struct job *job, int fd)
     return sock_send(fd, t.data, t.len);
 }
 
-static void run_command(const struct job *job, int fd, struct session_report *report)
+/* The local end: a connection whose server knows who the client is, if it is to. */
+static int open_local(const struct job *job, const struct command_peers *peers, struct leg *local, char why[DIAL_WHY])
 {
-    struct command_peers peers = {
-        .client = &job->line->from,
-        .relay = &job->link->relay,
-        .public_host = job->link->public_host,
-        .public_port = job->link->public_port,
-    };
+    const struct offering *o = job->link->offering;
 
-    command_run(job->link->offering->target->command, fd, &peers, report);
+    if (target_open(o->target, o->connect_seconds, local, why) != 0)
+        return -1;
+    if (o->proxy_version == 0 || target_tell(local, o->proxy_version, peers) == 0)
+        return 0;
+    text_copy(why, DIAL_WHY, strerror(errno));
+    leg_reset(local);
+    return -1;
 }
 
 /* A client whose server cannot be had is claimed too, and reset, so that it need not wait. */
@@ -92,6 +94,12 @@ static void serve(void *arg, struct session_report *report)
 {
     const struct job *job = arg;
     const struct offering *o = job->link->offering;
+    struct command_peers peers = {
+        .client = &job->line->from,
+        .relay = &job->link->relay,
+        .public_host = job->link->public_host,
+        .public_port = job->link->public_port,
+    };
     int fd = connect_relay(job, report->why);
     struct leg relay, local;
 
@@ -103,11 +111,11 @@ static void serve(void *arg, struct session_report *report)
         return;
     }
     if (o->target->kind == TARGET_COMMAND) {
-        run_command(job, fd, report);
+        command_run(o->target->command, fd, &peers, report);
         return;
     }
     relay = leg_of_socket(fd);
-    if (target_open(o->target, o->connect_seconds, &local, report->why) != 0) {
+    if (open_local(job, &peers, &local, report->why) != 0) {
         leg_reset(&relay);
         return;
     }

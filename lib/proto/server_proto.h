@@ -19,6 +19,7 @@ struct offering {
     bool once;                      /* do not reconnect */
     int connect_seconds;            /* for the local server */
     int max_sessions;               /* further clients are turned away */
+    int proxy_version;              /* of the PROXY header that the local server gets; 0: none */
 };
 
 /* What a protocol tells the program. */
