@@ -119,9 +119,11 @@ long text_number(const char *s, long max)
     if (*s == '\0')
         return -1;
     for (; *s != '\0'; s++) {
-        if (*s < '0' || *s > '9' || n > (max - (*s - '0')) / 10)
+        int digit = *s - '0';
+
+        if (digit < 0 || digit > 9 || digit > max || n > (max - digit) / 10)
             return -1;
-        n = n * 10 + (*s - '0');
+        n = n * 10 + digit;
     }
     return n;
 }

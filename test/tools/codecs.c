@@ -32,6 +32,7 @@ static void numbers(void)
     check(text_number("65535", 65535) == 65535, "text_number", "the largest");
     check(text_number("65536", 65535) == -1, "text_number", "one too many");
     check(text_number("99999999999999999999", 2147483647) == -1, "text_number", "very long");
+    check(text_number("3", 2) == -1 && text_number("2", 2) == 2, "text_number", "a digit above the largest");
     check(text_number("", 10) == -1, "text_number", "empty");
     check(text_number("+1", 10) == -1, "text_number", "a sign");
     check(text_number("1 ", 10) == -1, "text_number", "a space behind");
