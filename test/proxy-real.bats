@@ -127,7 +127,7 @@ ask() {
         start "connect$version" "${CONNECT_WORDS[@]}" -P "$version" "127.0.0.1:$(awk '/control/ {print $2}' "$D/original.out")" "127.0.0.1:$WEB"
         wait_for eval '[ "$(grep -c public "$D/original.out")" -ge '"$version"' ]'
         [ "$(fetch "http://127.0.0.1:$(awk '/public/ {port = $2} END {print port}' "$D/original.out")/")" = served ]
-        wait_for logged '127.0.0.1 '
+        wait_for logged '127.0.0.1 -'
         : >"$D/access.log"
         stop "connect$version"
     done
