@@ -194,7 +194,7 @@ nothing_held() {
         dial "127.0.0.1:${POOL[0]}"
         CLIENT_FD=$FD
         expect "$CONTROL_FD" "\[NEW\]${POOL[1]}"
-        echo there | start "other$way" socat -t 10 "SYSTEM:echo there; cat" "TCP:127.0.0.1:${POOL[1]},bind=127.0.0.2"
+        start "other$way" socat -t 10 "SYSTEM:echo there; cat" "TCP:127.0.0.1:${POOL[1]},bind=127.0.0.2"
         if [ -n "$way" ]; then
             expect "$CLIENT_FD" there
         else
