@@ -16,11 +16,11 @@ COMPILE = $(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -c -o $@
 # What both programs are made of.
 COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o lib/key.o \
 	lib/keyfile.o lib/keys.o lib/leave.o lib/leg.o lib/line.o lib/log.o lib/lograte.o lib/loop.o \
-	lib/name.o lib/options.o lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/session.o lib/sha256.o \
-	lib/slab.o lib/sock.o lib/text.o lib/wipe.o lib/proto/new_line.o lib/proto/new_proof.o
+	lib/name.o lib/options.o lib/os-generic.o lib/os-linux.o lib/proxy.o lib/sandbox.o lib/session.o \
+	lib/sha256.o lib/slab.o lib/sock.o lib/text.o lib/wipe.o lib/proto/new_line.o lib/proto/new_proof.o
 
-RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/rendezvous.o lib/rights.o \
-	lib/service.o lib/sticky.o lib/tally.o lib/proto/new_auth.o lib/proto/new_offer.o \
+RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o lib/rendezvous.o \
+	lib/rights.o lib/service.o lib/sticky.o lib/tally.o lib/proto/new_auth.o lib/proto/new_offer.o \
 	lib/proto/new_port.o lib/proto/new_relay.o lib/proto/relay_protos.o
 
 CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o lib/via.o \
@@ -42,10 +42,10 @@ relay-connect: $(CONNECT) $(COMMON)
 HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.h lib/command.h \
 	lib/copy.h lib/dial.h lib/key.h lib/keyfile.h lib/keys.h lib/leave.h lib/leg.h lib/line.h \
 	lib/listener.h lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h lib/options.h lib/os.h \
-	lib/portpool.h lib/rendezvous.h lib/rights.h lib/sandbox.h lib/service.h lib/session.h lib/sha256.h \
-	lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/uplink.h lib/via.h \
-	lib/wipe.h lib/proto/new_auth.h lib/proto/new_line.h lib/proto/new_offer.h lib/proto/new_port.h \
-	lib/proto/new_proof.h lib/proto/relay_proto.h lib/proto/server_proto.h
+	lib/portpool.h lib/preamble.h lib/proxy.h lib/rendezvous.h lib/rights.h lib/sandbox.h lib/service.h \
+	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h \
+	lib/uplink.h lib/via.h lib/wipe.h lib/proto/new_auth.h lib/proto/new_line.h lib/proto/new_offer.h \
+	lib/proto/new_port.h lib/proto/new_proof.h lib/proto/relay_proto.h lib/proto/server_proto.h
 
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
@@ -55,7 +55,7 @@ TOOLS = test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden 
 
 test-tools: $(TOOLS)
 
-CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/sha256.o lib/text.o lib/wipe.o \
+CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/wipe.o \
 	lib/proto/new_line.o lib/proto/new_proof.o
 
 test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)

@@ -35,6 +35,7 @@ static bool once;
 static const char *key_file;
 static int connect_seconds = 10, silence_seconds = 45;
 static int max_sessions = 256;
+static int proxy_version;
 
 static const struct option options[] = {
     {'k', "key", "FILE", "its own line of the relay's key file", .text = &key_file},
@@ -45,6 +46,8 @@ static const struct option options[] = {
      .number = &connect_seconds, .min = 1, .max = 86400},
     {0, "silence-timeout", "SECONDS", "how long the relay may be silent until it is given up (45)",
      .number = &silence_seconds, .min = 2, .max = 86400},
+    {'P', "proxy-protocol", "1|2", "tell the local server who the client is, by a PROXY header",
+     .number = &proxy_version, .min = 1, .max = 2},
     {0, "max-sessions", "N", "sessions at once (256)", .number = &max_sessions, .min = 1, .max = 1000000},
     {0},
 };
@@ -178,6 +181,15 @@ static void reload_key(int signo)
         log_event("keys file=%e names=%u", key_file, (unsigned)keys_count());
 }
 
+/* A header is for a server that asks for one. */
+static void check_proxy(void)
+{
+    enum target_kind kind = offers[0].target.kind;
+
+    if (proxy_version != 0 && (kind == TARGET_COMMAND || kind == TARGET_STDIO))
+        options_mistake(&program, "--proxy-protocol is for a TARGET that is a server: neither - nor -- COMMAND");
+}
+
 /* Names: NAME is BASE.NAME; of those without one the first is BASE, then BASE.2, BASE.3. */
 
 static const char *machine_name(void)
@@ -289,6 +301,7 @@ static void offer_all(void)
             .connect_seconds = connect_seconds,
             .silence_seconds = silence_seconds,
             .max_sessions = max_sessions,
+            .proxy_version = proxy_version,
         };
         if (proto->offer(&offers[i].offering, &hooks) != 0)
             log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
@@ -312,6 +325,7 @@ int main(int argc, char **argv)
         check_via();
     parse_targets(argc - first - 1, argv + first + 1);
     load_key();
+    check_proxy();
     name_targets();
     if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions + TURNED_AWAY) != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));

@@ -15,6 +15,7 @@
 #include "lib/newcomers.h"
 #include "lib/options.h"
 #include "lib/os.h"
+#include "lib/preamble.h"
 #include "lib/proto/relay_proto.h"
 #include "lib/rights.h"
 #include "lib/sandbox.h"
@@ -50,6 +51,7 @@ static const char *key_file;
 static int log_rate = 20;
 static const char *user, *chroot_directory;
 static struct rights rights;
+static const char *proxy_from, *pool_addr;
 
 static const struct option options[] = {
     {'k', "keys", "FILE", "who may serve, a line each: NAME KEY [ports=...]", .text = &key_file},
@@ -77,6 +79,9 @@ static const struct option options[] = {
      .number = &rules.max_unknown, .min = 1, .max = 1000000},
     {0, "max-log-rate", "N", "lines a second of each of the log's words refuse and reject (20)",
      .number = &log_rate, .min = 1, .max = 1000000},
+    {0, "proxy-from", "CIDR[,CIDR...]", "who must begin connections with a PROXY header", .text = &proxy_from},
+    {0, "any-reverse", NULL, "plain servers answer from any address", .flag = &rules.any_reverse},
+    {0, "pool-addr", "ADDR", "the public ports are on this address, not on the control port's", .text = &pool_addr},
     {0},
 };
 
@@ -139,6 +144,27 @@ static void give_up_rights(void)
               chroot_directory != NULL ? chroot_directory : "-");
 }
 
+/* Where that address is one that can be reached, it is what servers are told by default. */
+static void check_pool_addr(void)
+{
+    struct addr numeric;
+
+    if (pool_addr == NULL)
+        return;
+    if (addr_numeric(&numeric, pool_addr, 0) != 0)
+        options_mistake(&program, "--pool-addr '%e' is not a numeric address such as 203.0.113.5, 0.0.0.0 or ::",
+                        pool_addr);
+    if (rules.public_host == NULL && !addr_is_any(&numeric))
+        rules.public_host = pool_addr;
+}
+
+static void check_proxy_from(void)
+{
+    if (proxy_from != NULL && !cidr_list_valid(proxy_from))
+        options_mistake(&program, "--proxy-from '%e' is not a list of addresses such as 127.0.0.1,10.1.0.0/16,::1",
+                        proxy_from);
+}
+
 /* Takes PROTO: off, where it is one. */
 static const struct relay_proto *parse_proto(const char **text)
 {
@@ -186,6 +212,17 @@ static void parse_address(struct relay_listen *l, const char *whole, const char 
         bad_listen(whole, "ADDR is a numeric address such as 0.0.0.0 or [::], and PROTO is new");
 }
 
+static void place_pool(struct relay_listen *l)
+{
+    unsigned port = addr_port(&l->addr);
+
+    l->pool_addr = l->addr;
+    l->pool_elsewhere = pool_addr != NULL;
+    if (pool_addr != NULL)
+        addr_numeric(&l->pool_addr, pool_addr, 0);
+    addr_set_port(&l->pool_addr, port == 0 ? 0 : port + (unsigned)l->proto->own_ports);
+}
+
 static void parse_listen(struct relay_listen *l, const char *whole)
 {
     const char *text = whole;
@@ -202,11 +239,7 @@ static void parse_listen(struct relay_listen *l, const char *whole)
         l->pool = port == 0 ? 0 : l->proto->pool;
     if (port != 0 && port + (unsigned)(l->proto->own_ports + l->pool) - 1 > 65535)
         bad_listen(whole, "its ports end above 65535");
-}
-
-static unsigned last_port(const struct relay_listen *l)
-{
-    return addr_port(&l->addr) + (unsigned)(l->proto->own_ports + l->pool) - 1;
+    place_pool(l);
 }
 
 /* 0.0.0.0 is every IPv4 address, [::] every address. */
@@ -217,13 +250,27 @@ static bool covers(const struct addr *a, const struct addr *b)
     return addr_same_host(a, b);
 }
 
+/* Whether a_count ports from a on and b_count ports from b on have one in common. */
+static bool ranges_overlap(const struct addr *a, int a_count, const struct addr *b, int b_count)
+{
+    int first_a = (int)addr_port(a), first_b = (int)addr_port(b);
+
+    if (a_count == 0 || b_count == 0 || (!covers(a, b) && !covers(b, a)))
+        return false;
+    return first_a < first_b + b_count && first_b < first_a + a_count;
+}
+
+/* Ports of the system's choice never do. */
 static bool overlap(const struct relay_listen *a, const struct relay_listen *b)
 {
+    int a_own = a->proto->own_ports, b_own = b->proto->own_ports;
+
     if (addr_port(&a->addr) == 0 || addr_port(&b->addr) == 0)
         return false;
-    if (!covers(&a->addr, &b->addr) && !covers(&b->addr, &a->addr))
-        return false;
-    return addr_port(&a->addr) <= last_port(b) && addr_port(&b->addr) <= last_port(a);
+    return ranges_overlap(&a->addr, a_own, &b->addr, b_own) ||
+           ranges_overlap(&a->addr, a_own, &b->pool_addr, b->pool) ||
+           ranges_overlap(&a->pool_addr, a->pool, &b->addr, b_own) ||
+           ranges_overlap(&a->pool_addr, a->pool, &b->pool_addr, b->pool);
 }
 
 static void parse_listens(int argc, char **argv)
@@ -271,6 +318,8 @@ static void set_up(void)
         rendezvous_setup(rules.max_sessions, rules.claim_seconds * 1000LL, rules.idle_seconds * 1000) != 0 ||
         service_setup(&rules, ports_in_all()) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
+    if (proxy_from != NULL && preamble_setup(proxy_from, rules.max_unknown) != 0)
+        log_die(EXIT_FAILED, "cannot start: %s: lower --max-unknown", strerror(errno));
     for (int i = 0; relay_protos[i] != NULL; i++)
         if (relay_protos[i]->setup(&rules, listen_count, ports_in_all()) != 0)
             log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
@@ -355,6 +404,8 @@ int main(int argc, char **argv)
     log_init(program.name);
     first = options_parse(&program, argc, argv);
     check_public_host();
+    check_proxy_from();
+    check_pool_addr();
     parse_listens(argc - first, argv + first);
     lograte_setup(log_rate);
     load_keys();

@@ -20,9 +20,15 @@
 #define RESERVE_MOST 64
 
 static struct listener *started;
+static const struct listener_screen *screen;
 static struct timer pause_over;
 static bool pausing, pausing_reserved;
 static long long logged;
+
+void listener_set_screen(const struct listener_screen *the_screen)
+{
+    screen = the_screen;
+}
 
 int listener_reserve(void)
 {
@@ -118,7 +124,8 @@ static bool accept_one(struct listener *l)
     }
     if (!l->reserved && fd >= loop_limit() - listener_reserve())
         pause_for("descriptors", false);
-    l->accepted(l->owner, fd, &from);
+    if (screen == NULL || !screen->screen(l, fd, &from))
+        l->accepted(l->owner, fd, &from);
     return !paused(l) && l->link != NULL;
 }
 
@@ -156,4 +163,6 @@ void listener_stop(struct listener *l)
     if (l->next != NULL)
         l->next->link = l->link;
     l->link = NULL;
+    if (screen != NULL)
+        screen->stopped(l);
 }

@@ -26,6 +26,19 @@ int listener_start(struct listener *l, int fd);
 /* Harmless if it was not started. */
 void listener_stop(struct listener *l);
 
+/*
+ * What looks at each new connection before accepted() does. screen returns
+ * false to let it pass; true: it is the screen's now, which may hand it to
+ * l->accepted() itself, then or later, but not after stopped(l).
+ */
+struct listener_screen {
+    bool (*screen)(struct listener *l, int fd, const struct addr *from);
+    void (*stopped)(struct listener *l);
+};
+
+/* For all listeners, before the first starts; it stays the caller's. */
+void listener_set_screen(const struct listener_screen *screen);
+
 /* How many descriptors strangers leave free. */
 int listener_reserve(void);
 

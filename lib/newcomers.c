@@ -23,7 +23,7 @@ bool newcomers_many(const struct addr *source)
 
 int newcomers_add(const struct addr *source)
 {
-    if (in_all >= most_in_all || tally_add(&sources, source) != 0)
+    if (in_all >= most_in_all || (source != NULL && tally_add(&sources, source) != 0))
         return -1;
     in_all++;
     return 0;
@@ -31,6 +31,7 @@ int newcomers_add(const struct addr *source)
 
 void newcomers_drop(const struct addr *source)
 {
-    tally_drop(&sources, source);
+    if (source != NULL)
+        tally_drop(&sources, source);
     in_all--;
 }

@@ -13,10 +13,13 @@ int newcomers_setup(int most);
 /* Whether this source has its quarter. */
 bool newcomers_many(const struct addr *source);
 
-/* One more. Returns -1 when there are too many in all. */
+/*
+ * One more; NULL where its source is not known yet, so that it counts in all
+ * alone. Returns -1 when there are too many in all.
+ */
 int newcomers_add(const struct addr *source);
 
-/* One less: it has said who it is, or is gone. */
+/* One less: it has said who it is, or is gone. source as it was added. */
 void newcomers_drop(const struct addr *source);
 
 #endif

@@ -25,6 +25,7 @@ struct service_rules {
     int ping_seconds;           /* how often a server is asked whether it is there */
     int silence_seconds;        /* after which it is not */
     bool plain;                 /* servers that cannot prove who they are, in spite of keys */
+    bool any_reverse;           /* a server's reverse connections may come from any address */
 };
 
 struct service {

@@ -3,6 +3,8 @@
  */
 #include "target.h"
 
+#include "proxy.h"
+#include "sock.h"
 #include "text.h"
 
 #include <string.h>
@@ -95,4 +97,16 @@ int target_open(const struct target *t, int seconds, struct leg *leg, char why[D
         return -1;
     *leg = leg_of_socket(fd);
     return 0;
+}
+
+int target_tell(const struct leg *leg, int version, const struct command_peers *peers)
+{
+    unsigned char header[PROXY_WRITTEN];
+    struct addr public;
+
+    if (addr_numeric(&public, peers->public_host, peers->public_port) != 0) {
+        public = *peers->relay;
+        addr_set_port(&public, peers->public_port);
+    }
+    return sock_send(leg->wfd, (const char *)header, proxy_write(version, peers->client, &public, header));
 }

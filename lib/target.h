@@ -5,6 +5,7 @@
 #ifndef TARGET_H
 #define TARGET_H
 
+#include "command.h"
 #include "dial.h"
 #include "leg.h"
 #include "name.h"
@@ -32,5 +33,12 @@ const char *target_parse(struct target *t, const char *text);
  * with the reason in why.
  */
 int target_open(const struct target *t, int seconds, struct leg *leg, char why[DIAL_WHY]);
+
+/*
+ * Tells a server that was just connected to who its client is, by a PROXY
+ * header of this version. The destination is the public address where its host
+ * is numeric, else its port at the relay's address. -1 with errno.
+ */
+int target_tell(const struct leg *leg, int version, const struct command_peers *peers);
 
 #endif

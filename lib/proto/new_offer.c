@@ -132,7 +132,7 @@ static void reverse_accepted(void *owner, int fd, const struct addr *from)
 {
     struct new_offer *o = owner;
 
-    if (!addr_same_host(from, &o->control->from)) {
+    if (!rules->any_reverse && !addr_same_host(from, &o->control->from)) {
         new_log_reject(from, "address");
         sock_reset(fd);
         return;

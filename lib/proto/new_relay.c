@@ -16,6 +16,7 @@
 #include "../line.h"
 #include "../log.h"
 #include "../newcomers.h"
+#include "../preamble.h"
 #include "../slab.h"
 #include "../sock.h"
 #include "../sticky.h"
@@ -441,7 +442,7 @@ static void accepted(void *owner, int fd, const struct addr *from)
         return;
     }
     c = slab_get(&conns);
-    if (c == NULL || addr_local(&c->control.reached, fd) != 0) {
+    if (c == NULL || preamble_reached(&c->control.reached, fd) != 0) {
         if (c != NULL)
             slab_put(&conns, c);
         newcomers_drop(from);
@@ -497,33 +498,33 @@ static int setup(const struct service_rules *the_rules, int listens, int ports)
     return slab_init(&conns, sizeof(struct conn), (size_t)(ports + rules->max_unknown));
 }
 
-static void log_listen(const struct endpoint *e, const struct addr *addr)
+static void log_listen(const struct endpoint *e, const struct addr *addr, const struct relay_listen *l)
 {
-    char at[ADDR_TEXT], pool[1536];
+    char at[ADDR_TEXT], pool_at[ADDR_TEXT], pool[1536];
     struct text t;
 
     text_init(&t, pool, sizeof pool);
     portpool_text(&e->pool, &t);
+    if (l->pool_elsewhere)
+        text_add(&t, " pool_addr=%s", addr_host_text(&l->pool_addr, pool_at));
     log_event("listen proto=new addr=%s pool=%s", addr_text(addr, at), pool);
 }
 
 static int bind_listen(const struct relay_listen *l, unsigned *failed)
 {
     struct endpoint *e = &endpoints[endpoint_count++];
-    struct addr above = l->addr, bound;
+    struct addr bound;
 
     *failed = addr_port(&l->addr);
     e->fd = sock_bind(&l->addr);
     if (e->fd < 0 || sock_listen(e->fd) != 0)
         return -1;
-    if (addr_port(&above) != 0)
-        addr_set_port(&above, addr_port(&above) + 1);
-    if (portpool_init(&e->pool, &above, l->pool, failed) != 0)
+    if (portpool_init(&e->pool, &l->pool_addr, l->pool, failed) != 0)
         return -1;
     bound.len = sizeof bound.u;
     if (getsockname(e->fd, &bound.u.any, &bound.len) != 0)
         return -1;
-    log_listen(e, &bound);
+    log_listen(e, &bound, l);
     return 0;
 }
 

@@ -100,22 +100,30 @@ static int claim(const struct job *job, const struct leg *leg)
     return sock_send(leg->wfd, t.data, t.len);
 }
 
-static void run_command(const struct job *job, struct leg *leg, struct session_report *report)
+/* The local end: a connection whose server knows who the client is, if it is to. */
+static int open_local(const struct job *job, const struct command_peers *peers, struct leg *local, char why[DIAL_WHY])
 {
-    struct command_peers peers = {
-        .client = &job->line->from,
-        .relay = &job->link->relay,
-        .public_host = job->link->public_host,
-        .public_port = job->link->public_port,
-    };
+    const struct offering *o = job->link->offering;
 
-    command_run(job->link->offering->target->command, leg, &peers, report);
+    if (target_open(o->target, o->connect_seconds, local, why) != 0)
+        return -1;
+    if (o->proxy_version == 0 || target_tell(local, o->proxy_version, peers) == 0)
+        return 0;
+    text_copy(why, DIAL_WHY, strerror(errno));
+    leg_reset(local);
+    return -1;
 }
 
 /* A client whose server cannot be had is claimed too, and reset, so that it need not wait. */
 static void serve_leg(const struct job *job, struct leg *relay, struct session_report *report)
 {
     const struct offering *o = job->link->offering;
+    struct command_peers peers = {
+        .client = &job->line->from,
+        .relay = &job->link->relay,
+        .public_host = job->link->public_host,
+        .public_port = job->link->public_port,
+    };
     struct leg local;
 
     if (claim(job, relay) != 0 || job->turn_away != NULL) {
@@ -124,10 +132,10 @@ static void serve_leg(const struct job *job, struct leg *relay, struct session_r
         return;
     }
     if (o->target->kind == TARGET_COMMAND) {
-        run_command(job, relay, report);
+        command_run(o->target->command, relay, &peers, report);
         return;
     }
-    if (target_open(o->target, o->connect_seconds, &local, report->why) != 0) {
+    if (open_local(job, &peers, &local, report->why) != 0) {
         leg_reset(relay);
         return;
     }

@@ -16,6 +16,8 @@ struct relay_listen {
     const struct relay_proto *proto;
     struct addr addr;       /* port 0: the system's choice */
     int pool;               /* how many ports above it */
+    struct addr pool_addr;  /* where the pool begins; port 0: the system's choice */
+    bool pool_elsewhere;    /* it is on another address than the control port's, for the log */
     bool open_to_all;       /* spelled out, not a bare port */
 };
 

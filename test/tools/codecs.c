@@ -4,7 +4,8 @@
  *     codecs           prints what is wrong, a line each; 0 only if nothing is
  *
  * The texts of IPv6 addresses are those of RFC 5952, section 4 and appendix A;
- * the hashes those of the examples for FIPS 180-4, and of RFC 4231.
+ * the hashes those of the examples for FIPS 180-4, and of RFC 4231; the PROXY
+ * headers those of proxy-protocol.txt, sections 2.1 and 2.2.
  */
 #include "../../lib/addr.h"
 #include "../../lib/cidr.h"
@@ -12,6 +13,7 @@
 #include "../../lib/proto/new_line.h"
 #include "../../lib/proto/new_proof.h"
 #include "../../lib/sha256.h"
+#include "../../lib/proxy.h"
 #include "../../lib/text.h"
 
 #include <stdio.h>
@@ -322,6 +324,174 @@ static void proofs(void)
     check(is_hex(proof, sizeof proof, "9b402a5f8970b39a476919431786f4b13de9fea2468987f12e53ce0afa2b2855"), "a data connection's proof", "");
 }
 
+/* PROXY headers. */
+
+#define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
+#define IN4_BLOCK "\xc0\0\2\x09\xc6\x33\x64\1\x9c\x42\1\xbb"    /* 192.0.2.9:40002 to 198.51.100.1:443 */
+#define DB8 "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0"
+#define MAPPED "\0\0\0\0\0\0\0\0\0\0\xff\xff"
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define BYTES(s) s, sizeof s - 1
+
+struct proxy_case {
+    const char *about, *bytes;
+    size_t len;
+    const char *source, *destination;   /* NULL: the connection's own */
+};
+
+static const struct proxy_case good_headers[] = {
+    {"TCP4", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1 40002 443\r\n"), "192.0.2.9:40002", "198.51.100.1:443"},
+    {"TCP4, the longest", BYTES("PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n"),
+     "255.255.255.255:65535", "255.255.255.255:65535"},
+    {"TCP4, port 0", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1 0 0\r\n"), "192.0.2.9:0", "198.51.100.1:0"},
+    {"TCP6", BYTES("PROXY TCP6 2001:db8::9 2001:db8::1 40002 443\r\n"), "[2001:db8::9]:40002", "[2001:db8::1]:443"},
+    {"TCP6, the longest", BYTES("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"), "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+     "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
+    {"TCP6 with IPv4", BYTES("PROXY TCP6 ::ffff:192.0.2.9 2001:db8::1 1 2\r\n"), "192.0.2.9:1", "[2001:db8::1]:2"},
+    {"UNKNOWN", BYTES("PROXY UNKNOWN\r\n"), NULL, NULL},
+    {"UNKNOWN and more", BYTES("PROXY UNKNOWN what ever\r\n"), NULL, NULL},
+    {"UNKNOWN, 107 bytes", BYTES("PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"), NULL, NULL},
+    {"v2 IPv4", BYTES(SIGNATURE "\x21\x11\0\x0c" IN4_BLOCK), "192.0.2.9:40002", "198.51.100.1:443"},
+    {"v2 IPv6", BYTES(SIGNATURE "\x21\x21\0\x24" DB8 "\x09" DB8 "\1" "\x9c\x42\1\xbb"),
+     "[2001:db8::9]:40002", "[2001:db8::1]:443"},
+    {"v2 IPv6 with IPv4", BYTES(SIGNATURE "\x21\x21\0\x24" MAPPED "\xc0\0\2\x09" DB8 "\1" "\x9c\x42\1\xbb"),
+     "192.0.2.9:40002", "[2001:db8::1]:443"},
+    {"v2 with TLVs", BYTES(SIGNATURE "\x21\x11\0\x15" IN4_BLOCK "\1\0\2h2" "\4\0\1\0"), "192.0.2.9:40002", "198.51.100.1:443"},
+    {"v2 with a CRC32C that is wrong", BYTES(SIGNATURE "\x21\x11\0\x13" IN4_BLOCK "\3\0\4\1\2\3\4"),
+     "192.0.2.9:40002", "198.51.100.1:443"},
+    {"v2 unix", BYTES(SIGNATURE "\x21\x31\0\xd8" HUNDRED "12345678" HUNDRED "12345678"), NULL, NULL},
+    {"v2 unspecified", BYTES(SIGNATURE "\x21\0\0\0"), NULL, NULL},
+    {"v2 unspecified, and bytes", BYTES(SIGNATURE "\x21\0\0\2xy"), NULL, NULL},
+    {"v2 IPv4 of no transport", BYTES(SIGNATURE "\x21\x10\0\x0c" IN4_BLOCK), NULL, NULL},
+    {"v2 LOCAL", BYTES(SIGNATURE "\x20\0\0\0"), NULL, NULL},
+    {"v2 LOCAL with addresses", BYTES(SIGNATURE "\x20\x11\0\x0c" IN4_BLOCK), NULL, NULL},
+    {"v2 LOCAL of any family", BYTES(SIGNATURE "\x20\xff\0\1x"), NULL, NULL},
+};
+
+static const struct proxy_case bad_headers[] = {
+    {"another protocol", BYTES("GET / HTTP/1.1\r\n"), NULL, NULL},
+    {"lower case", BYTES("proxy TCP4 192.0.2.9 198.51.100.1 1 2\r\n"), NULL, NULL},
+    {"TCP5", BYTES("PROXY TCP5 192.0.2.9 198.51.100.1 1 2\r\n"), NULL, NULL},
+    {"no protocol", BYTES("PROXY \r\n"), NULL, NULL},
+    {"UNKNOWNS", BYTES("PROXY UNKNOWNS\r\n"), NULL, NULL},
+    {"a newline alone", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1 1 2\n"), NULL, NULL},
+    {"a newline within", BYTES("PROXY UNKNOWN a\nb\r\n"), NULL, NULL},
+    {"a return alone", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1 1 2\rx"), NULL, NULL},
+    {"a NUL", BYTES("PROXY UNKNOWN\0\r\n"), NULL, NULL},
+    {"two spaces", BYTES("PROXY TCP4  192.0.2.9 198.51.100.1 1 2\r\n"), NULL, NULL},
+    {"a space behind", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1 1 2 \r\n"), NULL, NULL},
+    {"a port too few", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1 1\r\n"), NULL, NULL},
+    {"a port too large", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1 1 65536\r\n"), NULL, NULL},
+    {"a port with a zero before it", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1 01 2\r\n"), NULL, NULL},
+    {"a port with a sign", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1 +1 2\r\n"), NULL, NULL},
+    {"no port", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1  2\r\n"), NULL, NULL},
+    {"a name", BYTES("PROXY TCP4 localhost 198.51.100.1 1 2\r\n"), NULL, NULL},
+    {"256", BYTES("PROXY TCP4 192.0.2.256 198.51.100.1 1 2\r\n"), NULL, NULL},
+    {"IPv6 in TCP4", BYTES("PROXY TCP4 192.0.2.9 ::1 1 2\r\n"), NULL, NULL},
+    {"IPv4 in TCP6", BYTES("PROXY TCP6 192.0.2.9 ::1 1 2\r\n"), NULL, NULL},
+    {"108 bytes", BYTES("PROXY UNKNOWN " TEN TEN TEN TEN TEN TEN TEN TEN TEN "12\r\n"), NULL, NULL},
+    {"no end", BYTES("PROXY UNKNOWN " HUNDRED), NULL, NULL},
+    {"version 1 in version 2's clothes", BYTES(SIGNATURE "\x11\x11\0\x0c" IN4_BLOCK), NULL, NULL},
+    {"version 3", BYTES(SIGNATURE "\x31\x11\0\x0c" IN4_BLOCK), NULL, NULL},
+    {"another command", BYTES(SIGNATURE "\x22\x11\0\x0c" IN4_BLOCK), NULL, NULL},
+    {"another family", BYTES(SIGNATURE "\x21\x41\0\x0c" IN4_BLOCK), NULL, NULL},
+    {"UDP", BYTES(SIGNATURE "\x21\x12\0\x0c" IN4_BLOCK), NULL, NULL},
+    {"too short for IPv4", BYTES(SIGNATURE "\x21\x11\0\x0b" IN4_BLOCK), NULL, NULL},
+    {"too short for IPv6", BYTES(SIGNATURE "\x21\x21\0\x0c" IN4_BLOCK), NULL, NULL},
+    {"too short for unix", BYTES(SIGNATURE "\x21\x31\0\x0c" IN4_BLOCK), NULL, NULL},
+    {"a TLV that does not fit", BYTES(SIGNATURE "\x21\x11\0\x11" IN4_BLOCK "\1\0\3h2"), NULL, NULL},
+    {"half a TLV", BYTES(SIGNATURE "\x21\x11\0\x0e" IN4_BLOCK "\1\0"), NULL, NULL},
+    {"4097 bytes", BYTES(SIGNATURE "\x21\x11\x0f\xf1" IN4_BLOCK), NULL, NULL},
+    {"65551 bytes of LOCAL", BYTES(SIGNATURE "\x20\0\xff\xff"), NULL, NULL},
+    {"a signature with a mistake", BYTES("\r\n\r\n\0\r\nQUIX"), NULL, NULL},
+};
+
+static enum proxy_status parse_header(const char *bytes, size_t len, struct proxy_header *h)
+{
+    return proxy_parse((const unsigned char *)bytes, len, h);
+}
+
+static bool is_address(const struct addr *a, const char *text)
+{
+    char got[ADDR_TEXT];
+
+    return strcmp(addr_text(a, got), text) == 0;
+}
+
+static void good_header(const struct proxy_case *c)
+{
+    char longer[512];
+    struct proxy_header h;
+
+    for (size_t len = 0; len < c->len; len++)
+        check(parse_header(c->bytes, len, &h) == PROXY_MORE, "a part of a header", c->about);
+    memcpy(longer, c->bytes, c->len);
+    memcpy(longer + c->len, "\r\n[X]", 5);
+    for (size_t more = 0; more <= 5; more++) {
+        check(parse_header(longer, c->len + more, &h) == PROXY_WHOLE && h.len == c->len, "a header", c->about);
+        check(h.known == (c->source != NULL), "whose addresses", c->about);
+    }
+    if (c->source != NULL)
+        check(is_address(&h.source, c->source) && is_address(&h.destination, c->destination), "addresses", c->about);
+}
+
+/* Once it is bad it stays bad, and it is never whole before. */
+static void bad_header(const struct proxy_case *c)
+{
+    bool bad = false;
+
+    for (size_t len = 0; len <= c->len; len++) {
+        struct proxy_header h;
+        enum proxy_status status = parse_header(c->bytes, len, &h);
+
+        check(status != PROXY_WHOLE && (!bad || status == PROXY_BAD), "a part of a bad header", c->about);
+        bad = status == PROXY_BAD;
+    }
+    check(bad, "a bad header", c->about);
+}
+
+static void written(int version, const char *source, const char *destination, const char *bytes, size_t len)
+{
+    struct addr from, to;
+    unsigned char out[PROXY_WRITTEN];
+    struct proxy_header h;
+
+    memset(&from, 0, sizeof from);
+    memset(&to, 0, sizeof to);
+    if (source != NULL)
+        addr_numeric(&from, source, 40002);
+    if (destination != NULL)
+        addr_numeric(&to, destination, 443);
+    check(proxy_write(version, &from, &to, out) == len && memcmp(out, bytes, len) == 0, "proxy_write", bytes);
+    check(proxy_parse(out, len, &h) == PROXY_WHOLE && h.known == (source != NULL), "reads back", bytes);
+}
+
+static void headers(void)
+{
+    static const char all[] = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
+
+    for (size_t i = 0; i < sizeof good_headers / sizeof *good_headers; i++)
+        good_header(&good_headers[i]);
+    for (size_t i = 0; i < sizeof bad_headers / sizeof *bad_headers; i++)
+        bad_header(&bad_headers[i]);
+    written(1, "192.0.2.9", "198.51.100.1", BYTES("PROXY TCP4 192.0.2.9 198.51.100.1 40002 443\r\n"));
+    written(1, "2001:db8::9", "2001:db8::1", BYTES("PROXY TCP6 2001:db8::9 2001:db8::1 40002 443\r\n"));
+    written(1, all, all, BYTES("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+                               "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 40002 443\r\n"));
+    written(1, "192.0.2.9", "2001:db8::1", BYTES("PROXY TCP6 ::ffff:c000:209 2001:db8::1 40002 443\r\n"));
+    written(1, "2001:db8::9", "192.0.2.9", BYTES("PROXY TCP6 2001:db8::9 ::ffff:c000:209 40002 443\r\n"));
+    written(1, "192.0.2.9", NULL, BYTES("PROXY TCP4 192.0.2.9 0.0.0.0 40002 0\r\n"));
+    written(1, NULL, "192.0.2.9", BYTES("PROXY UNKNOWN\r\n"));
+    written(2, "192.0.2.9", "198.51.100.1", BYTES(SIGNATURE "\x21\x11\0\x0c" IN4_BLOCK));
+    written(2, "2001:db8::9", "2001:db8::1", BYTES(SIGNATURE "\x21\x21\0\x24" DB8 "\x09" DB8 "\1" "\x9c\x42\1\xbb"));
+    written(2, "192.0.2.9", "2001:db8::1",
+            BYTES(SIGNATURE "\x21\x21\0\x24" MAPPED "\xc0\0\2\x09" DB8 "\1" "\x9c\x42\1\xbb"));
+    written(2, NULL, NULL, BYTES(SIGNATURE "\x20\0\0\0"));
+}
+
 int main(void)
 {
     numbers();
@@ -334,6 +504,7 @@ int main(void)
     macs();
     key_lines();
     proofs();
+    headers();
     printf("%d checks, %d wrong\n", checks, wrong);
     return wrong != 0;
 }
