@@ -5,7 +5,8 @@
  *
  * Each as it is, each beginning of it, and with each byte changed to each
  * other value; of these changes at most about MOST a file (10000), evenly
- * spread. Prints how many inputs there were. Where one ends the program, what
+ * spread. A file called mistake-* has to be refused, any other taken, if the
+ * target tells. Prints how many inputs there were. Where one ends the program, what
  * it was is said on standard error, and it is in the file given as
  * FUZZ_WRONG in the environment, if one is.
  */
@@ -70,6 +71,14 @@ static void run_changes(size_t len, unsigned long most)
     }
 }
 
+/* Seeds that are to be refused are called mistake-*. */
+static int is_mistake(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return strncmp(slash != NULL ? slash + 1 : path, "mistake-", strlen("mistake-")) == 0;
+}
+
 static int replay(const char *path, unsigned long most)
 {
     FILE *file = fopen(path, "rb");
@@ -84,6 +93,7 @@ static int replay(const char *path, unsigned long most)
     input.file = path;
     for (size_t part = 0; part <= len; part++)
         run("cut at byte", part, part);
+    MUST(fuzz_taken < 0 || fuzz_taken == !is_mistake(path));
     run_changes(len, most);
     return 0;
 }
