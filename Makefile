@@ -53,7 +53,13 @@ $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 TOOLS = test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden test/tools/load \
 	test/tools/plain_echo test/tools/plain_relay test/tools/remembers
 
-test-tools: $(TOOLS)
+# Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
+FUZZED = $(COMMON) lib/dial.o lib/target.o
+FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/keyfile test/fuzz/line test/fuzz/new_line \
+	test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text
+FUZZ = $(FUZZERS)
+
+test-tools: $(TOOLS) $(FUZZERS)
 
 CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/wipe.o \
 	lib/proto/new_line.o lib/proto/new_proof.o
@@ -64,6 +70,9 @@ test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
 test/tools/forbidden: test/tools/forbidden.c lib/sandbox.o lib/sandbox.h
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/forbidden.c lib/sandbox.o
 
+$(FUZZERS): $(FUZZERS:=.c) test/fuzz/fuzz.h test/fuzz/replay.c $(FUZZED) $(HEADERS)
+	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ $@.c test/fuzz/replay.c $(FUZZED)
+
 .c:
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ $<
 
@@ -72,6 +81,9 @@ test: all
 
 check: all
 	scripts/check
+
+fuzz:
+	scripts/fuzz $(FUZZ) -- $(FUZZED:.o=.c)
 
 install: all
 	mkdir -p $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
@@ -82,4 +94,4 @@ install: all
 	cp man/relay-connect.1 man/relay-key.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:
-	rm -f relayd relay-connect *.o lib/*.o lib/proto/*.o $(TOOLS)
+	rm -f relayd relay-connect *.o lib/*.o lib/proto/*.o $(TOOLS) $(FUZZERS)

@@ -66,10 +66,10 @@ memory() {
     cmp "$D/first/relay-connect" "$D/tree/relay-connect"
 }
 
-@test "the test tools, without a warning" {
+@test "the test tools and fuzz targets, without a warning" {
     for compiler in gcc clang; do
         command -v "$compiler" >/dev/null || continue
-        for tool in test/tools/*.c; do
+        for tool in test/tools/*.c test/fuzz/*.c; do
             "$compiler" -std=c99 -pedantic -Wall -Wextra -Wshadow -Werror -D_POSIX_C_SOURCE=200809L -c -o "$D/tool.o" "$tool"
         done
     done

@@ -10,6 +10,8 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 
+int fuzz_taken = -1;
+
 /* Longer texts are of no interest: hosts have 255 bytes. */
 #define LONGEST 1024
 
@@ -45,6 +47,18 @@ static void check_split_or(const char *text)
     MUST(addr_split(with_port, second) == 9 && strcmp(host, second) == 0);
 }
 
+/* The library, too, writes RFC 5952, but for IPv4 addresses in it, which it writes with dots. */
+static void check_library_text(const struct addr *a, const char *host)
+{
+    static const unsigned char zeroes[10];
+    bool dotted = a->u.any.sa_family == AF_INET6 && memcmp(&a->u.in6.sin6_addr, zeroes, sizeof zeroes) == 0;
+    const void *bytes = a->u.any.sa_family == AF_INET ? (const void *)&a->u.in4.sin_addr : &a->u.in6.sin6_addr;
+    char wanted[INET6_ADDRSTRLEN];
+
+    MUST(inet_ntop(a->u.any.sa_family, bytes, wanted, sizeof wanted) != NULL);
+    MUST(dotted || strcmp(host, wanted) == 0);
+}
+
 static void check_text(const struct addr *a)
 {
     char text[ADDR_TEXT], host[ADDR_HOST], host_text[ADDR_TEXT];
@@ -61,6 +75,7 @@ static void check_text(const struct addr *a)
         MUST(memcmp(bytes, &a->u.in4.sin_addr, 4) == 0);
     else
         MUST(memcmp(bytes, &a->u.in6.sin6_addr, 16) == 0);
+    check_library_text(a, host);
 }
 
 static void check_numeric(const char *host)

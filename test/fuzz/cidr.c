@@ -11,6 +11,8 @@
 
 #include <arpa/inet.h>
 
+int fuzz_taken;
+
 #define LONGEST 512
 #define MOST_BLOCKS 32
 
@@ -141,6 +143,7 @@ static void check(const char *list, const char *host_text)
 
     free(copy);
     MUST(cidr_list_valid(list) == valid);
+    fuzz_taken = valid;
     if (!valid)
         return;
     if (host_text != NULL && addr_numeric(&host, host_text, 80) == 0)

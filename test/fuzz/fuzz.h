@@ -16,6 +16,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
+/*
+ * Whether the last input was taken (1) or refused (0); each target defines it,
+ * as -1 where it is not about that. So replay.c knows of seeds called mistake-*.
+ */
+extern int fuzz_taken;
+
 /* Ends the program, and thereby finds the input, if it is not so. */
 #define MUST(what) ((what) ? (void)0 : fuzz_wrong(#what, __FILE__, __LINE__))
 

@@ -11,6 +11,8 @@
 
 #include <ctype.h>
 
+int fuzz_taken;
+
 #define LONGEST 4096
 
 static const char *parse(struct keyfile *f, const char *bytes, size_t len, size_t *line)
@@ -87,16 +89,29 @@ static void check_ports(const struct key *k)
         MUST(key_allows_port(k, some[i]) == (k->ports == NULL || in_list(k->ports, some[i])));
 }
 
+/* As the beginning of a longer name, too. */
+static void check_found(const struct keyfile *f, const struct key *k)
+{
+    char longer[NAME_SIZE + 2];
+    struct text t;
+
+    MUST(keyfile_find(f, k->name, strlen(k->name)) == k);
+    text_init(&t, longer, sizeof longer);
+    text_add(&t, "%s.x", k->name);
+    MUST(keyfile_find(f, longer, strlen(k->name)) == k);
+}
+
 static void check_key(const struct keyfile *f, const struct key *k)
 {
     size_t len = strlen(k->secret);
 
-    MUST(name_valid(k->name) && keyfile_find(f, k->name, strlen(k->name)) == k);
+    MUST(name_valid(k->name));
     MUST(len >= KEY_SHORTEST && len <= KEY_LONGEST);
     for (size_t i = 0; i < len; i++)
         MUST(isgraph((unsigned char)k->secret[i]));
     MUST(k->max >= 0 && k->max <= 1000000);
     check_ports(k);
+    check_found(f, k);
 }
 
 static void add_word(struct text *t, const char *word, const char *value)
@@ -151,9 +166,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (len > LONGEST)
         return 0;
     wrong = parse(&f, (const char *)bytes, len, &line);
+    fuzz_taken = wrong == NULL;
     if (wrong != NULL) {
         check_wrong(wrong, (const char *)bytes, len, line);
     } else {
+        MUST(len == 0 || memchr(bytes, '\0', len) == NULL);
         for (size_t i = 0; i < f.count; i++)
             check_key(&f, &f.keys[i]);
         check_again(&f);

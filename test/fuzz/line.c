@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+int fuzz_taken = -1;
+
 /* What surely goes into a socket at once. */
 #define LONGEST 4096
 

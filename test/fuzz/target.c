@@ -9,6 +9,8 @@
 
 #include <ctype.h>
 
+int fuzz_taken;
+
 #define LONGEST 1024
 
 static void check_wrong(const char *wrong)
@@ -61,6 +63,7 @@ static void check(const char *given)
     const char *wrong = target_parse(&target, given);
     struct text t;
 
+    fuzz_taken = wrong == NULL;
     if (wrong != NULL) {
         check_wrong(wrong);
         return;

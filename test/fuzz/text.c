@@ -6,6 +6,8 @@
 
 #include "../../lib/text.h"
 
+int fuzz_taken = -1;
+
 /* Undoes %e. */
 static size_t unescape(const char *escaped, unsigned char *to)
 {

@@ -243,7 +243,7 @@ static void key_lines(void)
         "cam " KEY_16 " later=1", "cam 0123456789abcde\xff", "cam " KEY_16 "\r",
         "cam " TIMES_8(KEY_16) "x", TIMES_8("12345678") "x " KEY_16,
     };
-    static const char *const empty[] = {"", " ", "\t ", "#", "# cam " KEY_16, "#cam"};
+    static const char *const empty[] = {"", " ", "\t ", "#", ("# cam " KEY_16), "#cam"};
     struct addr a;
     struct key k;
 
