@@ -52,7 +52,7 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
 # What the tests call.
-TOOLS = test/tools/churn test/tools/codecs test/tools/drip test/tools/load test/tools/plain_echo \
+TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/load test/tools/plain_echo \
 	test/tools/plain_relay test/tools/remembers
 
 test-tools: $(TOOLS)

@@ -41,7 +41,14 @@ int addr_unix(struct addr *a, const char *path)
 
 bool addr_host_valid(const char *host)
 {
-    return host[name_span(host)] == '\0' ? host[0] != '\0' : strchr(host, ':') != NULL;
+    if (host[0] == '-')
+        return false;
+    if (host[name_span(host)] == '\0')
+        return host[0] != '\0';
+    host += strspn(host, "0123456789abcdefABCDEF:");
+    while (*host == '.' || *host == '%' || *host == ':')    /* ::ffff:192.0.2.1 and fe80::1%eth0 */
+        host += 1 + name_span(host + 1);
+    return *host == '\0';
 }
 
 long addr_split_or(const char *text, char *host, long port)

@@ -35,7 +35,10 @@ int addr_numeric(struct addr *a, const char *host, unsigned port);
 /* A unix socket's path. Returns -1 (ENAMETOOLONG). */
 int addr_unix(struct addr *a, const char *path);
 
-/* Whether it can be a host: a name's characters, or something with a colon, as IPv6 has. */
+/*
+ * Whether it can be a host: a name's characters, or those of an IPv6 address. Whatever
+ * a relay says, it is no option and nothing to a shell.
+ */
 bool addr_host_valid(const char *host);
 
 /*
