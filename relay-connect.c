@@ -127,9 +127,6 @@ static void check_via(void)
 
     if (wrong != NULL)
         options_mistake(&program, "'%e' is not a COMMAND for --via: %s", via, wrong);
-    for (int i = 0; i < relay_count; i++)
-        if (!via_host_valid(relays[i].host))
-            options_mistake(&program, "'%e' cannot stand in a COMMAND: give a name or an address", relays[i].host);
 }
 
 static void parse_targets(int argc, char **argv)

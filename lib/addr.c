@@ -43,12 +43,14 @@ bool addr_host_valid(const char *host)
 {
     size_t len = name_span(host);
 
+    if (host[0] == '-')
+        return false;
     if (host[len] == '\0')
         return len > 0;
     len = strspn(host, "0123456789abcdefABCDEF:.");
     if (memchr(host, ':', len) == NULL)
         return false;
-    if (host[len] == '%')
+    if (host[len] == '%' && name_span(host + len + 1) > 0)
         len += 1 + name_span(host + len + 1);
     return host[len] == '\0';
 }

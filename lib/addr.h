@@ -35,7 +35,11 @@ int addr_numeric(struct addr *a, const char *host, unsigned port);
 /* A unix socket's path. Returns -1 (ENAMETOOLONG). */
 int addr_unix(struct addr *a, const char *path);
 
-/* Whether it can be a host: of a name's characters, or of those of IPv6, with a %scope perhaps (RFC 4007, 11). */
+/*
+ * Whether it can be a host: of a name's characters, or of those of IPv6, with a
+ * %scope perhaps (RFC 4007, 11). Whoever names it, it is no option and nothing
+ * to a shell.
+ */
 bool addr_host_valid(const char *host);
 
 /*

@@ -3,7 +3,6 @@
  */
 #include "via.h"
 
-#include "name.h"
 #include "os.h"
 #include "sock.h"
 #include "text.h"
@@ -35,33 +34,11 @@ const char *via_wrong(const char *command)
     return strlen(command) > VIA_SIZE / 2 ? "it is too long" : NULL;
 }
 
-/* An IPv6 address, with a scope perhaps. */
-static bool is_in6(const char *host)
-{
-    char numeric[ADDR_HOST];
-    struct addr a;
-    char *scope;
-
-    if (strchr(host, ':') == NULL || !text_copy(numeric, sizeof numeric, host))
-        return false;
-    scope = strchr(numeric, '%');
-    if (scope != NULL)
-        *scope++ = '\0';
-    return addr_numeric(&a, numeric, 0) == 0 && (scope == NULL || name_valid(scope));
-}
-
-bool via_host_valid(const char *host)
-{
-    if (host[0] == '\0' || host[0] == '-')
-        return false;
-    return host[name_span(host)] == '\0' || is_in6(host);
-}
-
 int via_expand(char line[VIA_SIZE], const char *command, const struct dial_host *to)
 {
     struct text t;
 
-    if (via_wrong(command) != NULL || !via_host_valid(to->host)) {
+    if (via_wrong(command) != NULL || !addr_host_valid(to->host)) {
         errno = EINVAL;
         return -1;
     }

@@ -19,13 +19,6 @@
 const char *via_wrong(const char *command);
 
 /*
- * Whether a host may stand in a command: a name's characters or an IPv6
- * address, and no dash in front, so that neither a shell nor a program sees
- * anything else in it. Hosts come from relays too.
- */
-bool via_host_valid(const char *host);
-
-/*
  * Writes %h, %p and %% out (ssh_config(5), TOKENS), behind the "exec " that
  * the shell is to do. IPv6 addresses have no brackets. Returns 0, or -1 with
  * errno: EINVAL (the host may not stand there, or the command is a wrong one)

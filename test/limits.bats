@@ -107,17 +107,17 @@ unknown() {
     served_client
 }
 
-@test "--max-unknown: of all sources together" {
+@test "--max-unknown: of all sources together; the oldest makes room after a second" {
     start_relayd --max-unknown 8 127.0.0.1:0+8
     for i in {1..8}; do
-        start "unknown$i" "$TOOLS/drip" "127.0.0.1:$CONTROL" --from "127.0.0.$((10 + i / 2))" --text '['
+        start "unknown$i" "$TOOLS/drip" "127.0.0.1:$CONTROL" --from "127.0.0.$((10 + i / 2))" --text '[' --wait 9000
+        wait_for unknown_connections "$i"
     done
-    wait_for unknown_connections 8
-    [ "$("$TOOLS/drip" "127.0.0.1:$CONTROL" --from 127.0.0.99 --text '[')" = "= reset" ]
-    said relayd '^reject from=127\.0\.0\.99:[0-9]+ reason=full$'
-    kill_sessions unknown1
-    wait_for unknown_connections 7
+    sleep 1
     "$TOOLS/drip" "127.0.0.1:$CONTROL" --from 127.0.0.99 --text $'[HELLO] v=1 name=web\n' --until $'\n' | grep -q '^\[PUBLIC\]'
+    wait_for grep -qx '= reset' "$D/unknown1.out"
+    said relayd '^reject from=127\.0\.0\.10:[0-9]+ reason=full$'
+    wait_for unknown_connections 7
 }
 
 unknown_connections() {

@@ -34,6 +34,9 @@
 /* How long a connection that was told [ERROR] may take to read it. */
 #define LEAVE_MS 2000
 
+/* How long one that has not said who it is has its place for sure. */
+#define PLACE_MS 1000
+
 struct endpoint {
     struct listener listener;
     int fd;
@@ -55,6 +58,7 @@ struct conn {
     struct timer deadline;      /* of the line, or of leaving */
     struct timer plain;         /* ASKING: silence until then makes it a plain server */
     struct timer ping;
+    long long since;            /* clock_ms of its arrival */
     long long heard;            /* clock_ms of its last line */
     bool begun;                 /* has said something */
     bool hello;                 /* has said [HELLO]: it can be told [ERROR] */
@@ -432,11 +436,34 @@ static void readable(void *owner, unsigned events)
     }
 }
 
+/* Where too many are unknown, the one that has been so longest makes room: good servers are not slow. */
+static int make_room(void)
+{
+    struct conn *c, *oldest = NULL;
+
+    for (size_t i = 0; (c = slab_at(&conns, i)) != NULL; i++)
+        if (c->at != NULL && c->state != SERVING && (oldest == NULL || c->since < oldest->since))
+            oldest = c;
+    if (oldest == NULL || clock_ms() - oldest->since < PLACE_MS)
+        return -1;
+    if (oldest->state == ASKING)
+        new_log_reject(&oldest->control.from, "full");
+    sock_reset(conn_release(oldest));
+    return 0;
+}
+
+static bool let_in(const struct addr *from)
+{
+    if (newcomers_many(from) && !new_offer_from(from))
+        return false;
+    return newcomers_add(from) == 0 || (make_room() == 0 && newcomers_add(from) == 0);
+}
+
 static void accepted(void *owner, int fd, const struct addr *from)
 {
     struct conn *c;
 
-    if ((newcomers_many(from) && !new_offer_from(from)) || newcomers_add(from) != 0) {
+    if (!let_in(from)) {
         new_log_reject(from, "full");
         sock_reset(fd);
         return;
@@ -451,6 +478,7 @@ static void accepted(void *owner, int fd, const struct addr *from)
     }
     sock_control_options(fd, rules->silence_seconds);
     c->at = owner;
+    c->since = clock_ms();
     c->control.fd = fd;
     c->control.from = *from;
     c->control.gone = control_gone;

@@ -71,7 +71,7 @@ static int connect_relay(const struct job *job, struct leg *leg, char why[DIAL_W
     if (via != NULL) {
         if (via_open(via, &job->host, leg) > 0)
             return 0;
-        text_copy(why, DIAL_WHY, errno == EINVAL ? "no command can be told that host" : strerror(errno));
+        text_copy(why, DIAL_WHY, strerror(errno));
         return -1;
     }
     fd = job->host.host[0] != '\0' ? dial_now(&job->host, DATA_SECONDS, why)
