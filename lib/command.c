@@ -101,12 +101,18 @@ static void close_after_answer(int fd)
     struct pollfd p = {.fd = fd, .events = POLLIN};
     long long end = clock_ms() + LINGER_MS, left;
     char waste[4096];
+    ssize_t got;
 
     shutdown(fd, SHUT_WR);
     sock_set_blocking(fd, 0);
-    while ((left = end - clock_ms()) > 0)
-        if (poll(&p, 1, (int)left) <= 0 || read(fd, waste, sizeof waste) <= 0)
+    while ((left = end - clock_ms()) > 0) {
+        int ready = poll(&p, 1, (int)left);
+
+        if (ready == 0 || (ready < 0 && errno != EINTR))
             break;
+        if (ready > 0 && (got = read(fd, waste, sizeof waste)) <= 0 && (got == 0 || errno != EINTR))
+            break;
+    }
     sock_close_gently(fd);
     close(fd);
 }
