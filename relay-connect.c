@@ -3,6 +3,7 @@
  * and wiring.
  */
 #include "lib/child.h"
+#include "lib/copy.h"
 #include "lib/keys.h"
 #include "lib/leave.h"
 #include "lib/log.h"
@@ -31,7 +32,7 @@
 static const char *base_name;
 static bool once;
 static const char *key_file;
-static int connect_seconds = 10, silence_seconds = 45;
+static int connect_seconds = 10, silence_seconds = 45, peer_seconds = 300;
 static int max_sessions = 256;
 
 static const struct option options[] = {
@@ -40,6 +41,8 @@ static const struct option options[] = {
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
      .number = &connect_seconds, .min = 1, .max = 86400},
+    {0, "peer-timeout", "SECONDS", "end a session whose peer does not acknowledge what was sent (300)",
+     .number = &peer_seconds, .min = 1, .max = 86400},
     {0, "silence-timeout", "SECONDS", "how long the relay may be silent until it is given up (45)",
      .number = &silence_seconds, .min = 2, .max = 86400},
     {0, "max-sessions", "N", "sessions at once (256)", .number = &max_sessions, .min = 1, .max = 1000000},
@@ -294,6 +297,7 @@ int main(int argc, char **argv)
     proto = parse_scheme(&relay);
     parse_relay(relay, proto->port);
     parse_targets(argc - first - 1, argv + first + 1);
+    copy_setup(peer_seconds);
     load_key();
     name_targets();
     if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions + TURNED_AWAY) != 0)

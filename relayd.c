@@ -6,6 +6,7 @@
  */
 #include "lib/child.h"
 #include "lib/cidr.h"
+#include "lib/copy.h"
 #include "lib/keys.h"
 #include "lib/leave.h"
 #include "lib/listener.h"
@@ -44,7 +45,7 @@ static struct service_rules rules = {
 };
 
 static const char *key_file;
-static int log_rate = 20;
+static int peer_seconds = 300, log_rate = 20;
 
 static const struct option options[] = {
     {'k', "keys", "FILE", "who may serve, a line each: NAME KEY [ports=...]", .text = &key_file},
@@ -55,6 +56,8 @@ static const struct option options[] = {
      .number = &rules.claim_seconds, .min = 1, .max = 86400},
     {'i', "idle-timeout", "SECONDS", "end a session in which nothing moved (0: never)",
      .number = &rules.idle_seconds, .min = 0, .max = 2000000},
+    {0, "peer-timeout", "SECONDS", "end a session whose peer does not acknowledge what was sent (300)",
+     .number = &peer_seconds, .min = 1, .max = 86400},
     {0, "ping-interval", "SECONDS", "how often a server is asked whether it is there (15)",
      .number = &rules.ping_seconds, .min = 1, .max = 86400},
     {0, "silence-timeout", "SECONDS", "how long one may be silent until it is given up (45)",
@@ -311,6 +314,7 @@ int main(int argc, char **argv)
     check_public_host();
     parse_listens(argc - first, argv + first);
     lograte_setup(log_rate);
+    copy_setup(peer_seconds);
     load_keys();
     set_up();
     leave_on_signals(stop);

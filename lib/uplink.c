@@ -12,6 +12,23 @@
 /* How long the relay may take to answer, for each of its addresses. */
 #define CONNECT_SECONDS 10
 
+/* Where nobody was reached, nobody is to be spared: the network may be back at any moment. */
+static void lost(struct uplink *u, const char *reason, bool unanswered)
+{
+    long long wait;
+
+    if (u->stopped)
+        return;
+    log_event("lost service=%e relay=%e:%u reason=%e", u->service, u->hosts[0].host, u->hosts[0].port, reason);
+    if (u->once) {
+        u->ended(u->owner);
+        return;
+    }
+    wait = unanswered ? 0 : backoff_next(&u->backoff);
+    log_event("retry service=%e in_ms=%l", u->service, wait);
+    timer_set(&u->again, wait);
+}
+
 static void dial_again(void *owner)
 {
     struct uplink *u = owner;
@@ -28,7 +45,7 @@ static void dialled(void *owner, int fd, const char *why)
         if (fd >= 0)
             close(fd);
     } else if (fd < 0) {
-        uplink_lost(u, why);
+        lost(u, why, u->dial.unanswered);
     } else {
         u->connected(u->owner, fd);
     }
@@ -57,16 +74,5 @@ void uplink_reached(struct uplink *u)
 
 void uplink_lost(struct uplink *u, const char *reason)
 {
-    long long wait;
-
-    if (u->stopped)
-        return;
-    log_event("lost service=%e relay=%e:%u reason=%e", u->service, u->hosts[0].host, u->hosts[0].port, reason);
-    if (u->once) {
-        u->ended(u->owner);
-        return;
-    }
-    wait = backoff_next(&u->backoff);
-    log_event("retry service=%e in_ms=%l", u->service, wait);
-    timer_set(&u->again, wait);
+    lost(u, reason, false);
 }
