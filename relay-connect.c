@@ -3,6 +3,7 @@
  * and wiring.
  */
 #include "lib/child.h"
+#include "lib/copy.h"
 #include "lib/keys.h"
 #include "lib/leave.h"
 #include "lib/log.h"
@@ -33,7 +34,7 @@ static const char *base_name;
 static const char *via;
 static bool once;
 static const char *key_file;
-static int connect_seconds = 10, silence_seconds = 45;
+static int connect_seconds = 10, silence_seconds = 45, peer_seconds = 300;
 static int max_sessions = 256;
 static int proxy_version;
 
@@ -44,6 +45,8 @@ static const struct option options[] = {
     {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
      .number = &connect_seconds, .min = 1, .max = 86400},
+    {0, "peer-timeout", "SECONDS", "end a session whose peer does not acknowledge what was sent (300)",
+     .number = &peer_seconds, .min = 1, .max = 86400},
     {0, "silence-timeout", "SECONDS", "how long the relay may be silent until it is given up (45)",
      .number = &silence_seconds, .min = 2, .max = 86400},
     {'P', "proxy-protocol", "1|2", "tell the local server who the client is, by a PROXY header",
@@ -321,6 +324,7 @@ int main(int argc, char **argv)
     if (via != NULL)
         check_via();
     parse_targets(argc - first - 1, argv + first + 1);
+    copy_setup(peer_seconds);
     load_key();
     check_proxy();
     name_targets();

@@ -6,6 +6,7 @@
  */
 #include "lib/child.h"
 #include "lib/cidr.h"
+#include "lib/copy.h"
 #include "lib/keys.h"
 #include "lib/leave.h"
 #include "lib/listener.h"
@@ -48,7 +49,7 @@ static struct service_rules rules = {
 };
 
 static const char *key_file;
-static int log_rate = 20;
+static int peer_seconds = 300, log_rate = 20;
 static const char *user, *chroot_directory;
 static struct rights rights;
 static const char *proxy_from, *pool_addr;
@@ -62,6 +63,8 @@ static const struct option options[] = {
      .number = &rules.claim_seconds, .min = 1, .max = 86400},
     {'i', "idle-timeout", "SECONDS", "end a session in which nothing moved (0: never)",
      .number = &rules.idle_seconds, .min = 0, .max = 2000000},
+    {0, "peer-timeout", "SECONDS", "end a session whose peer does not acknowledge what was sent (300)",
+     .number = &peer_seconds, .min = 1, .max = 86400},
     {0, "ping-interval", "SECONDS", "how often a server is asked whether it is there (15)",
      .number = &rules.ping_seconds, .min = 1, .max = 86400},
     {0, "silence-timeout", "SECONDS", "how long one may be silent until it is given up (45)",
@@ -408,6 +411,7 @@ int main(int argc, char **argv)
     check_pool_addr();
     parse_listens(argc - first, argv + first);
     lograte_setup(log_rate);
+    copy_setup(peer_seconds);
     load_keys();
     check_rights();
     set_up();

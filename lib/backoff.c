@@ -16,15 +16,14 @@
 long long backoff_next(struct backoff *b)
 {
     long long bound = FIRST_BOUND_MS;
-    unsigned dice = 0;
+    unsigned dice;
 
     for (unsigned i = FIRST_FAILURES; i < b->failures && bound < LAST_BOUND_MS; i++)
         bound *= 2;
     if (bound > LAST_BOUND_MS)
         bound = LAST_BOUND_MS;
     b->failures++;
-    os_random(&dice, sizeof dice);
-    return dice % (bound + 1);
+    return os_random(&dice, sizeof dice) == 0 ? dice % (bound + 1) : bound;
 }
 
 void backoff_reset(struct backoff *b)

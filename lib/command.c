@@ -103,12 +103,18 @@ static void close_after_answer(struct leg *leg)
     struct pollfd p = {.fd = leg->rfd, .events = POLLIN};
     long long end = clock_ms() + LINGER_MS, left;
     char waste[4096];
+    ssize_t got;
 
     leg_end_write(leg);
     sock_set_blocking(leg->rfd, 0);
-    while ((left = end - clock_ms()) > 0)
-        if (poll(&p, 1, (int)left) <= 0 || read(leg->rfd, waste, sizeof waste) <= 0)
+    while ((left = end - clock_ms()) > 0) {
+        int ready = poll(&p, 1, (int)left);
+
+        if (ready == 0 || (ready < 0 && errno != EINTR))
             break;
+        if (ready > 0 && (got = read(leg->rfd, waste, sizeof waste)) <= 0 && (got == 0 || errno != EINTR))
+            break;
+    }
     leg_close(leg);
 }
 

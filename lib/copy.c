@@ -25,12 +25,12 @@
 #endif
 
 /*
- * A peer that acknowledges nothing for so long while bytes wait for it is
- * gone. TCP_USER_TIMEOUT is not used: it also ends a session whose reader is
- * there and only pauses. Window probes come every 120 s at the rarest.
+ * How often it is looked whether a peer is gone: ten times in its timeout, at
+ * most so long apart. TCP_USER_TIMEOUT is not used: it also ends a session
+ * whose reader is there and only pauses.
  */
-#define SILENT_SECONDS 300
-#define SILENT_CHECK_MS 30000
+#define SILENT_CHECKS 10
+#define SILENT_CHECK_MOST_MS 30000
 
 enum { CLIENT, SERVER, SIDES };
 
@@ -53,6 +53,19 @@ struct copy {
 };
 
 static char buffers[SIDES][BUFFER_BYTES];
+static int peer_seconds;
+
+void copy_setup(int peer_timeout)
+{
+    peer_seconds = peer_timeout;
+}
+
+static int silent_check_ms(void)
+{
+    int seconds = SILENT_CHECK_MOST_MS / 1000 * SILENT_CHECKS;
+
+    return (peer_seconds < seconds ? peer_seconds : seconds) * (1000 / SILENT_CHECKS);
+}
 
 static bool would_block(void)
 {
@@ -186,7 +199,7 @@ static int react(struct side *s, struct side *other, const struct pollfd polled[
 /* How long to wait, in milliseconds; -1: until something comes. */
 static int patience(const struct copy *c)
 {
-    int wait = c->settled ? -1 : SILENT_CHECK_MS;
+    int wait = c->settled ? -1 : silent_check_ms();
 
     if (c->idle_ms > 0) {
         long long left = c->moved_at + c->idle_ms - clock_ms();
@@ -209,7 +222,7 @@ static int waited(struct copy *c, enum copy_end *end)
     for (int i = 0; i < SIDES; i++) {
         bool unacknowledged;
 
-        if (os_peer_silent(c->side[i].leg->rfd, SILENT_SECONDS, &unacknowledged)) {
+        if (os_peer_silent(c->side[i].leg->rfd, (unsigned)peer_seconds, &unacknowledged)) {
             *end = COPY_TIMEOUT;
             return -1;
         }

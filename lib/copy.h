@@ -25,6 +25,13 @@ struct copy_result {
 };
 
 /*
+ * Once, before copy_run: a TCP peer that acknowledges nothing for so many
+ * seconds while bytes wait for it is gone (COPY_TIMEOUT). One that is there and
+ * only does not read answers window probes, every 120 s at the rarest.
+ */
+void copy_setup(int peer_timeout);
+
+/*
  * Runs to the end and closes both legs. idle_ms 0 is no idle timeout. Call it
  * once in a process: its buffers (64 KiB in all) are the process's.
  */

@@ -21,6 +21,14 @@
 /* How soon a full queue is tried again. */
 #define FULL_QUEUE_MS 20
 
+/* How soon a further attempt begins beside those under way, how many there are, and how often that is looked at. */
+#define ATTEMPT_MS 1000
+#define MOST_ATTEMPTS 10
+#define ATTEMPT_POLL_MS 250
+
+/* How soon the hosts are tried again where there was no way to any. */
+#define UNREACHABLE_MS 500
+
 int dial_addr(const struct addr *to, int seconds, char why[DIAL_WHY])
 {
     long long end = clock_ms() + seconds * 1000LL;
@@ -40,7 +48,7 @@ int dial_addr(const struct addr *to, int seconds, char why[DIAL_WHY])
 /*
  * Looks a name up. What the system allocates is not given back: only children
  * ask, and they are short. Returns how many addresses there are, or -1 with the
- * reason in why.
+ * reason in why and errno (EHOSTUNREACH: nobody could be asked).
  */
 static int resolve(const struct dial_host *to, struct addr list[MOST_ADDRESSES], char why[DIAL_WHY])
 {
@@ -53,6 +61,7 @@ static int resolve(const struct dial_host *to, struct addr list[MOST_ADDRESSES],
     failed = getaddrinfo(to->host, NULL, &hints, &found);
     if (failed != 0 || found == NULL) {
         text_copy(why, DIAL_WHY, failed == EAI_AGAIN ? "no name server answers" : "that host is not known");
+        errno = failed == EAI_AGAIN ? EHOSTUNREACH : ENOENT;
         return -1;
     }
     for (; found != NULL && count < MOST_ADDRESSES; found = found->ai_next) {
@@ -66,18 +75,122 @@ static int resolve(const struct dial_host *to, struct addr list[MOST_ADDRESSES],
     return count;
 }
 
-int dial_now(const struct dial_host *to, int seconds, char why[DIAL_WHY])
+static int dial_each(const struct dial_host *to, int seconds, char why[DIAL_WHY],
+                     int (*dial)(const struct addr *to, int seconds, char why[DIAL_WHY]))
 {
     struct addr list[MOST_ADDRESSES];
     int count = resolve(to, list, why);
 
     for (int i = 0; i < count; i++) {
-        int fd = dial_addr(&list[i], seconds, why);
+        int fd = dial(&list[i], seconds, why);
 
         if (fd >= 0)
             return fd;
     }
     return -1;
+}
+
+int dial_now(const struct dial_host *to, int seconds, char why[DIAL_WHY])
+{
+    return dial_each(to, seconds, why, dial_addr);
+}
+
+/*
+ * A network that comes and goes. TCP sends a lost SYN again after 1, 3, 7 s
+ * (RFC 6298, 5.5), so that an attempt begun while the cable was out would
+ * see it back only seconds later.
+ */
+
+/* Takes the attempts that have ended out. Returns the one that is connected, or -1; *error: why one failed, or 0. */
+static int connected(struct pollfd *attempts, int *count, int *error)
+{
+    *error = 0;
+    for (int i = 0; i < *count; i++) {
+        int fd = attempts[i].fd;
+
+        if (attempts[i].revents == 0)
+            continue;
+        attempts[i--] = attempts[--*count];
+        *error = sock_error(fd);
+        if (*error == 0)
+            return fd;
+        close(fd);
+    }
+    return -1;
+}
+
+/* One address, until seconds have passed or an attempt fails. */
+static int dial_race(const struct addr *to, int seconds, char why[DIAL_WHY])
+{
+    struct pollfd attempts[MOST_ATTEMPTS];
+    long long end = clock_ms() + seconds * 1000LL, next = 0, now;
+    int count = 0, fd = -1, error = 0;
+
+    while (fd < 0 && error == 0 && (now = clock_ms()) < end) {
+        if (now >= next && count < MOST_ATTEMPTS) {
+            attempts[count] = (struct pollfd){.fd = sock_connect_start(to), .events = POLLOUT};
+            if (attempts[count].fd < 0) {
+                error = errno;
+                break;
+            }
+            count++;
+            next = now + ATTEMPT_MS;
+        }
+        if (poll(attempts, (nfds_t)count, ATTEMPT_POLL_MS) > 0)
+            fd = connected(attempts, &count, &error);
+    }
+    while (count > 0)
+        close(attempts[--count].fd);
+    errno = error != 0 ? error : ETIMEDOUT;
+    if (fd < 0)
+        text_copy(why, DIAL_WHY, strerror(errno));
+    return fd;
+}
+
+static bool unreachable(int error)
+{
+    switch (error) {
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EADDRNOTAVAIL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What a child says: the connection, if any, goes beside it. */
+struct result {
+    bool unanswered;
+    char why[DIAL_WHY];
+};
+
+static int dial_patiently(const struct dial_host *hosts, int count, int seconds, struct result *result)
+{
+    long long end = clock_ms() + seconds * 1000LL;
+
+    for (;;) {
+        long long pause = clock_ms() + UNREACHABLE_MS;
+
+        result->unanswered = true;
+        for (int i = 0; i < count; i++) {
+            int fd = dial_each(&hosts[i], seconds, result->why, dial_race);
+
+            if (fd >= 0)
+                return fd;
+            if (!unreachable(errno))
+                result->unanswered = false;
+        }
+        pause -= clock_ms();
+        if (!result->unanswered)
+            return -1;
+        if (pause > 0)
+            poll(NULL, 0, (int)pause);
+        if (clock_ms() >= end)
+            return -1;
+    }
 }
 
 /* The reason goes as the message's bytes, the connection beside them (SCM_RIGHTS). */
@@ -86,10 +199,10 @@ union control {
     char space[CMSG_SPACE(sizeof(int))];
 };
 
-static void send_result(int to_parent, int fd, char *why)
+static void send_result(int to_parent, int fd, struct result *result)
 {
     union control control;
-    struct iovec bytes = {.iov_base = why, .iov_len = DIAL_WHY};
+    struct iovec bytes = {.iov_base = result, .iov_len = sizeof *result};
     struct msghdr m = {.msg_iov = &bytes, .msg_iovlen = 1};
 
     if (fd >= 0) {
@@ -101,22 +214,22 @@ static void send_result(int to_parent, int fd, char *why)
         control.header.cmsg_len = CMSG_LEN(sizeof fd);
         memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
     }
-    sendmsg(to_parent, &m, 0);
+    while (sendmsg(to_parent, &m, 0) < 0 && errno == EINTR)
+        ;
 }
 
-static int take_result(int from_child, char why[DIAL_WHY])
+static int take_result(int from_child, struct result *result)
 {
     union control control;
-    struct iovec bytes = {.iov_base = why, .iov_len = DIAL_WHY};
+    struct iovec bytes = {.iov_base = result, .iov_len = sizeof *result};
     struct msghdr m = {.msg_iov = &bytes, .msg_iovlen = 1,
                        .msg_control = &control, .msg_controllen = sizeof control.space};
     struct cmsghdr *header;
     int fd = -1;
 
-    text_copy(why, DIAL_WHY, "killed");
+    *result = (struct result){.why = "killed"};
     if (recvmsg(from_child, &m, MSG_DONTWAIT) <= 0)
         return -1;
-    why[DIAL_WHY - 1] = '\0';
     header = CMSG_FIRSTHDR(&m);
     if (header == NULL || header->cmsg_type != SCM_RIGHTS)
         return -1;
@@ -128,23 +241,24 @@ static int take_result(int from_child, char why[DIAL_WHY])
 static void child_ended(struct child *c, int status)
 {
     struct dial *d = (struct dial *)c;
-    char why[DIAL_WHY];
-    int fd = take_result(d->from_child, why);
+    struct result result;
+    int fd = take_result(d->from_child, &result);
 
     (void)status;
     close(d->from_child);
-    d->done(d->owner, fd, why);
+    d->unanswered = result.unanswered;
+    d->done(d->owner, fd, result.why);
 }
 
 static void run_child(int to_parent, const struct dial_host *hosts, int count, int seconds)
 {
-    char why[DIAL_WHY] = "";
-    int fd = -1;
+    struct result result;
+    int fd;
 
+    memset(&result, 0, sizeof result);
     child_keep(&to_parent, 1, 0);
-    for (int i = 0; i < count && fd < 0; i++)
-        fd = dial_now(&hosts[i], seconds, why);
-    send_result(to_parent, fd, why);
+    fd = dial_patiently(hosts, count, seconds, &result);
+    send_result(to_parent, fd, &result);
     _exit(0);
 }
 

@@ -11,6 +11,8 @@
 #include "addr.h"
 #include "child.h"
 
+#include <stdbool.h>
+
 #define DIAL_WHY 96
 
 struct dial_host {
@@ -30,12 +32,19 @@ int dial_addr(const struct addr *to, int seconds, char why[DIAL_WHY]);
 struct dial {
     struct child child;     /* first */
     int from_child;
+    bool unanswered;        /* of a failure: the host could not be reached, so nobody said no */
     /* fd is the connection, the callee's, or -1 and why says the reason. */
     void (*done)(void *owner, int fd, const char *why);
     void *owner;
 };
 
-/* Tries the hosts one after the other. Returns -1 with errno if no child can be made. */
+/*
+ * Tries the hosts one after the other, each address as dial_now does, and again
+ * within the first so many seconds while none can be reached. It connects
+ * within a second of the moment at which the way to an address is back: an
+ * attempt is begun every second beside those that are under way, and whichever
+ * is answered first counts. Returns -1 with errno if no child can be made.
+ */
 int dial_start(struct dial *d, const struct dial_host *hosts, int count, int seconds);
 
 #endif

@@ -16,6 +16,9 @@
 #define PAUSE_MS 200
 #define PAUSE_LOG_MS 10000
 
+/* So many rounds one after the other in which nothing came of "ready" are a pause too. */
+#define FRUITLESS_ROUNDS 8
+
 /* Descriptors kept for control and data connections: an eighth, at most this many. */
 #define RESERVE_MOST 64
 
@@ -24,6 +27,7 @@ static const struct listener_screen *screen;
 static struct timer pause_over;
 static bool pausing, pausing_reserved;
 static long long logged;
+static int fruitless;
 
 void listener_set_screen(const struct listener_screen *the_screen)
 {
@@ -72,6 +76,7 @@ static void pause_for(const char *reason, bool even_reserved)
         log_event("pause reason=%e", reason);
         logged = clock_ms();
     }
+    fruitless = 0;
     pausing = true;
     pausing_reserved |= even_reserved;
     want_all();
@@ -90,6 +95,7 @@ static bool of_one_connection(int error)
 {
     switch (error) {
     case ECONNABORTED:
+    case EINTR:
     case EPROTO:
     case ENOPROTOOPT:
     case EPERM:
@@ -124,6 +130,7 @@ static bool accept_one(struct listener *l)
     }
     if (!l->reserved && fd >= loop_limit() - listener_reserve())
         pause_for("descriptors", false);
+    fruitless = 0;
     if (screen == NULL || !screen->screen(l, fd, &from))
         l->accepted(l->owner, fd, &from);
     return !paused(l) && l->link != NULL;
@@ -134,9 +141,12 @@ static void ready(void *owner, unsigned events)
     struct listener *l = owner;
 
     (void)events;
+    fruitless++;
     for (int i = 0; i < ACCEPTS_A_ROUND; i++)
         if (!accept_one(l))
-            return;
+            break;
+    if (fruitless >= FRUITLESS_ROUNDS)
+        pause_for("accept", true);
 }
 
 int listener_start(struct listener *l, int fd)

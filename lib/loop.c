@@ -17,6 +17,9 @@
 /* The signals a program may be given to act on are below this everywhere. */
 #define SIGNALS 32
 
+/* How long it waits where the system has no memory for pselect(), in nanoseconds. */
+#define NO_MEMORY_NS 50000000
+
 #define WORD_BITS ((int)(sizeof(unsigned long) * CHAR_BIT))
 
 /* A descriptor set as the system lays it out, only longer. */
@@ -282,7 +285,9 @@ static int wait_once(void)
         memcpy(found[i].words, wanted[i].words, fds_bytes(count));
     ready = pselect(count, (fd_set *)found[0].words, (fd_set *)found[1].words, NULL,
                     timers != NULL ? &until : NULL, &original_mask);
-    if (ready < 0 && errno != EINTR)
+    if (ready < 0 && (errno == ENOMEM || errno == EAGAIN))
+        nanosleep(&(struct timespec){0, NO_MEMORY_NS}, NULL);
+    else if (ready < 0 && errno != EINTR)
         return -1;
     act_on_signals();
     if (ready > 0)

@@ -72,7 +72,7 @@ static void refuse_leg(struct rendezvous *r, struct leg leg, const struct addr *
     r->hooks->gone(r->owner, from);
 }
 
-static void refuse(struct waiter *client, const char *reason)
+void rendezvous_refuse(struct waiter *client, const char *reason)
 {
     struct rendezvous *r = client->at;
     struct addr from = client->from;
@@ -82,7 +82,7 @@ static void refuse(struct waiter *client, const char *reason)
 
 static void deadline_passed(void *owner)
 {
-    refuse(owner, "timeout");
+    rendezvous_refuse(owner, "timeout");
 }
 
 struct legs {
@@ -138,7 +138,7 @@ int rendezvous_sweep(struct rendezvous *r)
     for (struct waiter *w = r->clients.first; w != NULL; w = next) {
         next = w->next;
         if (leg_broken(&w->leg))
-            refuse(w, "gone");
+            rendezvous_refuse(w, "gone");
     }
     return r->clients.count;
 }
@@ -219,15 +219,19 @@ bool rendezvous_server(struct rendezvous *r, struct leg leg, const struct addr *
 
 void rendezvous_announce_all(struct rendezvous *r)
 {
-    for (struct waiter *w = r->clients.first; w != NULL; w = w->next)
+    struct waiter *next;
+
+    for (struct waiter *w = r->clients.first; w != NULL; w = next) {
+        next = w->next;
         if (r->hooks->announce(r->owner, w) != 0)
             return;
+    }
 }
 
 void rendezvous_close(struct rendezvous *r, const char *reason)
 {
     while (r->clients.first != NULL)
-        refuse(r->clients.first, reason);
+        rendezvous_refuse(r->clients.first, reason);
     while (r->servers.first != NULL) {
         struct leg leg = forget(&r->servers, r->servers.first);
 

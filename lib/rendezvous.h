@@ -62,6 +62,9 @@ void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *
  */
 bool rendezvous_server(struct rendezvous *r, struct leg leg, const struct addr *from);
 
+/* Refuses a client that waits, as from announce: its leg is reset, and gone is called. The reason is for the log. */
+void rendezvous_refuse(struct waiter *client, const char *reason);
+
 /* Takes a server's leg for this client, by its id. The id is used up. */
 void rendezvous_claimed(struct waiter *client, struct leg server);
 

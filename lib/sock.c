@@ -119,9 +119,7 @@ int sock_accept(int listener, struct addr *from)
     if (from == NULL)
         from = &unused;
     from->len = sizeof from->u;
-    do {
-        fd = os_accept(listener, &from->u.any, &from->len);
-    } while (fd < 0 && errno == EINTR);
+    fd = os_accept(listener, &from->u.any, &from->len);
     if (fd >= 0)
         addr_unmap(from);
     return fd;

@@ -13,6 +13,35 @@
 /* How long the relay may take to answer, for each of its addresses. */
 #define CONNECT_SECONDS 10
 
+static const struct dial_host *next_host(struct uplink *u)
+{
+    const struct dial_host *host = uplink_host(u);
+
+    if (u->via != NULL)
+        u->at = u->answered ? 0 : (u->at + 1) % u->host_count;
+    return host;
+}
+
+/* Where nobody was reached, nobody is to be spared: the network may be back at any moment. */
+static void lost(struct uplink *u, const char *reason, bool unanswered)
+{
+    const struct dial_host *host = next_host(u);
+    long long wait;
+
+    if (u->stopped)
+        return;
+    log_event("lost service=%e relay=%e:%u reason=%e", u->service, host->host, host->port, reason);
+    if (u->once) {
+        u->lost_once = u->command.running;      /* what it ends with is worth a line */
+        if (!u->lost_once)
+            u->ended(u->owner);
+        return;
+    }
+    wait = unanswered ? 0 : backoff_next(&u->backoff);
+    log_event("retry service=%e in_ms=%l", u->service, wait);
+    timer_set(&u->again, wait);
+}
+
 /* One command at a time: the last one, if it is still there, is being ended. */
 static void start_command(struct uplink *u)
 {
@@ -62,7 +91,7 @@ static void dialled(void *owner, int fd, const char *why)
         if (fd >= 0)
             close(fd);
     } else if (fd < 0) {
-        uplink_lost(u, why);
+        lost(u, why, u->dial.unanswered);
     } else {
         u->connected(u->owner, fd);
     }
@@ -105,21 +134,5 @@ void uplink_close(struct uplink *u, int fd)
 
 void uplink_lost(struct uplink *u, const char *reason)
 {
-    const struct dial_host *host = uplink_host(u);
-    long long wait;
-
-    if (u->stopped)
-        return;
-    log_event("lost service=%e relay=%e:%u reason=%e", u->service, host->host, host->port, reason);
-    if (u->once) {
-        u->lost_once = u->command.running;      /* what it ends with is worth a line */
-        if (!u->lost_once)
-            u->ended(u->owner);
-        return;
-    }
-    if (u->via != NULL)
-        u->at = u->answered ? 0 : (u->at + 1) % u->host_count;
-    wait = backoff_next(&u->backoff);
-    log_event("retry service=%e in_ms=%l", u->service, wait);
-    timer_set(&u->again, wait);
+    lost(u, reason, false);
 }

@@ -75,8 +75,8 @@ static int send_new(struct new_offer *o, struct waiter *client)
     struct text t;
 
     if (claim_issue(&client->claim) != 0) {
-        o->control->gone(o->control, "error");
-        return -1;
+        rendezvous_refuse(client, "random");
+        return 0;
     }
     text_init(&t, buffer, sizeof buffer);
     text_add(&t, "[NEW]%u id=", addr_port(&o->control->reached));

@@ -1,0 +1,205 @@
+# Faults of the machine: calls that fail cost the one connection they are for.
+# strace makes them fail (-e inject), in the programs as they are; it comes to
+# a program that runs and goes again, so that what follows is seen too.
+
+load helper
+load auth
+
+# strace's names; a ? is for calls that not every machine has.
+FORK='?fork,?vfork,?clone,?clone3'
+
+setup_file() {
+    if ! command -v strace >/dev/null || ! strace -e trace=none -e inject=getppid:error=EIO true 2>/dev/null; then
+        export NO_TRACING="ptrace is not permitted here, or there is no strace"
+    fi
+}
+
+# Those that do not come to the programs themselves.
+needs_strace() {
+    [ -z "${NO_TRACING-}" ] || skip "$NO_TRACING"
+    [ ${#RELAYD_WORDS[@]} -eq 1 ] && [ ${#CONNECT_WORDS[@]} -eq 1 ] || skip "the programs run under another one"
+}
+
+# break_calls NAME CALLS HOW [OPTION...]: from now on calls of the program fail;
+# HOW is strace's: error=EAGAIN:when=1..3. What happened is in $D/trace.NAME.
+break_calls() {
+    local name=$1 calls=$2 how=$3
+
+    shift 3
+    : >"$D/breaks_$name.err"
+    start "breaks_$name" strace -f -o "$D/trace.$name" -e "trace=$calls" -e "inject=$calls:$how" "$@" -p "${PID[$name]}"
+    wait_said "breaks_$name" "Process ${PID[$name]} attached"
+}
+
+mend_calls() {
+    stop "breaks_$1"
+}
+
+# Calls that were made to fail so far, at least so many.
+broken() {
+    [ "$(grep -c INJECTED "$D/trace.$1")" -ge "$2" ]
+}
+
+served_client() {
+    announced_client
+    claim "$ID"
+    talks "$CLIENT_FD" "$DATA_FD"
+}
+
+hang_up_client() {
+    hang_up "$CLIENT_FD"
+    hang_up "$DATA_FD"
+}
+
+@test "relayd cannot fork: that client is refused, the next ones are served" {
+    needs_strace
+    start_relayd
+    serve_by_hand web
+    served_client
+    break_calls relayd "$FORK" error=EAGAIN:when=1..3
+    for i in 1 2 3; do
+        announced_client
+        claim "$ID"
+        [ "$(rest "$CLIENT_FD")" = "= reset" ]
+        [ "$(rest "$DATA_FD")" = "= reset" ]
+        wait_said relayd '^refuse service=web client=127\.0\.0\.1:[0-9]+ reason=limit$' "$i"
+        hang_up_client
+    done
+    served_client
+    mend_calls relayd
+    served_client
+    [ "$(grep -c '^pause ' "$D/relayd.err")" -eq 1 ]
+}
+
+@test "relay-connect cannot fork: that client is refused, the next ones are served" {
+    needs_strace
+    start_all -c 1 127.0.0.1:0+8
+    break_calls connect "$FORK" error=EAGAIN:when=1..3
+    for i in 1 2 3; do
+        dial "$PUBLIC"
+        wait_said connect '^refuse service=web client=127\.0\.0\.1:[0-9]+ reason=limit error=' "$i"
+        [ "$(rest "$FD")" = "= reset" ]
+    done
+    load_client "$PUBLIC" both --sessions 3
+    mend_calls connect
+    load_client "$PUBLIC" both --sessions 3
+    load_served 6
+    not said connect '^lost '
+}
+
+@test "relay-connect cannot fork to reach its relay: it tries again" {
+    needs_strace
+    find_ports 4
+    control=$CONTROL
+    start_load
+    start connect "${CONNECT_WORDS[@]}" -n web "127.0.0.1:$control" "$LOAD"
+    wait_said connect '^lost '
+    break_calls connect "$FORK,socketpair" error=EAGAIN:when=1..3
+    start_relayd "127.0.0.1:$control+4"
+    wait_for read_public connect
+    broken connect 3
+    mend_calls connect
+    load_client "$PUBLIC" both --sessions 3
+    load_served 3
+}
+
+# What accept() may say of a connection, of the machine, or of nothing.
+@test "accept fails in every way: no spin, and the next client is served" {
+    needs_strace
+    start_relayd
+    serve_by_hand web
+    for error in ECONNABORTED EMFILE ENFILE ENOBUFS ENOMEM EPROTO EPERM EINTR EAGAIN EHOSTUNREACH; do
+        echo "$error"
+        break_calls relayd accept,accept4 "error=$error"
+        dial "127.0.0.1:$SERVICE_PORT"
+        CLIENT_FD=$FD
+        wait_for broken relayd 1
+        before=$(cpu_ms "${PID[relayd]}")
+        calls=$(grep -c INJECTED "$D/trace.relayd")
+        sleep 0.5
+        used=$(($(cpu_ms "${PID[relayd]}") - before))
+        calls=$(($(grep -c INJECTED "$D/trace.relayd") - calls))
+        echo "in half a second $calls calls, $used ms of the processor"
+        [ "$calls" -lt 1000 ]
+        [ "$used" -lt 250 ]
+        mend_calls relayd
+        expect "$CONTROL_FD" '\[NEW\][0-9]+ id=([0-9a-f]{32}) from=127\.0\.0\.1:[0-9]+'
+        claim "${BASH_REMATCH[1]}"
+        talks "$CLIENT_FD" "$DATA_FD"
+        hang_up_client
+    done
+    # Once in 10 s, of these at most 20.
+    [ "$(grep -c '^pause ' "$D/relayd.err")" -le $((2 + 2 * TIME_FACTOR)) ]
+}
+
+@test "the system has no random bytes: no id goes out, that client alone is refused" {
+    needs_strace
+    start_relayd
+    serve_by_hand web
+    served_client
+    break_calls relayd getrandom error=EIO
+    for i in 1 2 3; do
+        dial "127.0.0.1:$SERVICE_PORT"
+        [ "$(rest "$FD")" = "= reset" ]
+        wait_said relayd '^refuse service=web client=127\.0\.0\.1:[0-9]+ reason=random$' "$i"
+    done
+    broken relayd 3
+    mend_calls relayd
+    # The next line is of the next client: nothing was said of the others.
+    served_client
+    [[ $ID =~ [1-9a-f] ]]
+    not said relayd '^close '
+}
+
+@test "no random bytes where keys are in use: nobody is let in, then it goes on" {
+    needs_strace
+    write_keys "web $KEY"
+    key_of "web $KEY"
+    start_relayd -k "$D/keys" 127.0.0.1:0+8
+    break_calls relayd getrandom error=ENOSYS
+    dial_control
+    say "$FD" "[HELLO] v=1 name=web nonce=$(nonce)"
+    expect "$FD" '\[ERROR\] full .*'
+    start_load
+    start connect "${CONNECT_WORDS[@]}" -k "$D/key" "127.0.0.1:$CONTROL" "$LOAD"
+    wait_said connect '^lost .* reason=full'
+    mend_calls relayd
+    wait_for read_public connect
+    load_client "$PUBLIC" both --sessions 3
+    load_served 3
+}
+
+@test "no random bytes in relay-connect: it waits longer instead of spinning" {
+    needs_strace
+    find_ports 4
+    control=$CONTROL
+    start connect "${CONNECT_WORDS[@]}" -n web "127.0.0.1:$control" localhost:1
+    wait_said connect '^lost '
+    break_calls connect getrandom error=EIO
+    wait_for broken connect 2
+    wait_said connect '^retry .* in_ms=1000$' 2
+    mend_calls connect
+    start_relayd "127.0.0.1:$control+4"
+    wait_for read_public connect
+}
+
+@test "the loop's own wait fails: it goes on" {
+    needs_strace
+    start_all
+    for error in EINTR:when=1+2 ENOMEM:when=1..9; do
+        break_calls relayd pselect6,ppoll,poll "error=$error"
+        break_calls connect pselect6,ppoll,poll "error=$error"
+        dial "$PUBLIC"
+        wait_for broken relayd 1
+        wait_for broken connect 1
+        [[ $error = EINTR* ]] || { wait_for broken relayd 9; wait_for broken connect 9; }
+        [[ $error != EINTR* ]] || load_client "$PUBLIC" both --sessions 5
+        mend_calls relayd
+        mend_calls connect
+        hang_up "$FD"
+        alive relayd
+        alive connect
+        load_client "$PUBLIC" both --sessions 5
+    done
+    not said relayd '^close '
+}
