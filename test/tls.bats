@@ -1,6 +1,7 @@
 # TLS, composed: a terminator before relayd's one control port, a command on the other side.
 
 load helper
+load auth
 
 STUNNEL=$(command -v stunnel4 || command -v stunnel)
 
@@ -31,9 +32,12 @@ END
 }
 
 # start_terminator KIND [CLIENTS]: in front of relayd, on TLS_PORT; CLIENTS: with their certificates alone.
+# It comes from an address of its own, so that the tests' clients need no PROXY header.
 start_terminator() {
     CERTS=$BATS_FILE_TMPDIR/certs
-    start_relayd "${MANY[@]}" -H 127.0.0.1 127.0.0.1:0+8
+    write_keys "web $KEY"
+    key_of "web $KEY"
+    start_relayd "${MANY[@]}" -k "$D/keys" -H 127.0.0.1 --proxy-from 127.0.0.9 --pool-addr 127.0.0.1 127.0.0.1:0+8
     TLS_PORT=$(free_port)
     "$@"
     wait_for listening "$TLS_PORT"
@@ -46,6 +50,8 @@ pid =
 [relay]
 accept = 127.0.0.1:$TLS_PORT
 connect = 127.0.0.1:$CONTROL
+local = 127.0.0.9
+protocol = proxy
 cert = $CERTS/server.pem
 END
     [ -z "${1-}" ] || printf '%s\n' "CAfile = $CERTS/ca.pem" "verifyChain = yes" >>"$D/stunnel.conf"
@@ -61,15 +67,17 @@ defaults
     timeout server 1d
 listen relay
     bind 127.0.0.1:$TLS_PORT ssl crt $CERTS/server.pem ${1:+ca-file $CERTS/ca.pem verify required}
-    server relayd 127.0.0.1:$CONTROL
+    server relayd 127.0.0.1:$CONTROL send-proxy-v2 source 127.0.0.9
 END
     start haproxy haproxy -db -f "$D/haproxy.cfg"
 }
 
+# relayd is told who the server is.
 serve() {
     start_load
     COMMANDS[connect]=1
-    start_connect -n web --via "$VIA" "localhost:$TLS_PORT" "$LOAD"
+    start_connect -k "$D/key" --via "$VIA" "localhost:$TLS_PORT" "$LOAD"
+    said relayd '^open service=web .* from=127\.0\.0\.1:'
 }
 
 both_ways() {
@@ -138,7 +146,7 @@ server_ends() {
     start_terminator haproxy
     by_openssl
     COMMANDS[connect]=1
-    start_connect -n web --via "$VIA" "localhost:$TLS_PORT" -- sh -c \
+    start_connect -k "$D/key" --via "$VIA" "localhost:$TLS_PORT" -- sh -c \
         'while read -r line && [ "$line" != "$(printf "\r")" ]; do :; done; printf "HTTP/1.0 200 OK\r\n\r\npage\n"'
     [ "$(curl -s "http://$PUBLIC/")" = page ]
 }
@@ -147,7 +155,7 @@ server_ends() {
 certificates_are_asked_for() {
     for who in '' stranger; do
         "$1" "$who"
-        start "connect$who" "${CONNECT_WORDS[@]}" -1 -n web --via "$VIA" "localhost:$TLS_PORT" localhost:1
+        start "connect$who" "${CONNECT_WORDS[@]}" -1 -k "$D/key" --via "$VIA" "localhost:$TLS_PORT" localhost:1
         wait_end "connect$who"
         [ "$status" -eq 1 ]
         said "connect$who" '^via service=web pid=[0-9]+ exit=[0-9]+$'
@@ -156,7 +164,7 @@ certificates_are_asked_for() {
     "$1" client
     start_load
     COMMANDS[connect2]=1
-    connect_as connect2 -n web --via "$VIA" "localhost:$TLS_PORT" "$LOAD"
+    connect_as connect2 -k "$D/key" --via "$VIA" "localhost:$TLS_PORT" "$LOAD"
     load_client "$PUBLIC" server-closes --sessions 10 --at-once 5 --up 0 --down 100000
     load_served 10
 }
@@ -187,7 +195,7 @@ certificates_are_asked_for() {
     CERTS=$D/others
     for by in by_socat by_openssl; do
         "$by"
-        start "connect$by" "${CONNECT_WORDS[@]}" -1 -n web --via "$VIA" "localhost:$TLS_PORT" localhost:1
+        start "connect$by" "${CONNECT_WORDS[@]}" -1 -k "$D/key" --via "$VIA" "localhost:$TLS_PORT" localhost:1
         wait_end "connect$by"
         [ "$status" -eq 1 ]
     done
