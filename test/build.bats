@@ -24,12 +24,13 @@ build_with() {
     build_with clang
 }
 
-@test "musl-gcc: static and stripped, at most 64 kB each" {
+# 100 kB each is what they may have with all protocols; so much have they now.
+@test "musl-gcc: static and stripped, relayd at most 72 kB, relay-connect 84 kB" {
     build_with musl-gcc LDFLAGS=-static
     strip "$D/tree/relayd" "$D/tree/relay-connect"
     ls -l "$D/tree/relayd" "$D/tree/relay-connect"
-    [ "$(stat -c %s "$D/tree/relayd")" -le 65536 ]
-    [ "$(stat -c %s "$D/tree/relay-connect")" -le 65536 ]
+    [ "$(stat -c %s "$D/tree/relayd")" -le 72000 ]
+    [ "$(stat -c %s "$D/tree/relay-connect")" -le 84000 ]
 }
 
 # What both ends take together, in KiB: a field of smaps_rollup.
