@@ -12,12 +12,18 @@
 
 int addr_numeric(struct addr *a, const char *host, unsigned port)
 {
+    struct in_addr in4;
+    struct in6_addr in6;
+
+    /* Not into a: musl's inet_pton writes what it has read before it fails, and sin_addr is where sin6_flowinfo is. */
     memset(a, 0, sizeof *a);
-    if (inet_pton(AF_INET, host, &a->u.in4.sin_addr) == 1) {
+    if (inet_pton(AF_INET, host, &in4) == 1) {
         a->u.any.sa_family = AF_INET;
+        a->u.in4.sin_addr = in4;
         a->len = sizeof a->u.in4;
-    } else if (inet_pton(AF_INET6, host, &a->u.in6.sin6_addr) == 1) {
+    } else if (inet_pton(AF_INET6, host, &in6) == 1) {
         a->u.any.sa_family = AF_INET6;
+        a->u.in6.sin6_addr = in6;
         a->len = sizeof a->u.in6;
     } else {
         errno = EINVAL;

@@ -74,7 +74,7 @@ static void check_text(const struct addr *a)
     if (a->u.any.sa_family == AF_INET)
         MUST(memcmp(bytes, &a->u.in4.sin_addr, 4) == 0);
     else
-        MUST(memcmp(bytes, &a->u.in6.sin6_addr, 16) == 0);
+        MUST(memcmp(bytes, &a->u.in6.sin6_addr, 16) == 0 && a->u.in6.sin6_flowinfo == 0);
     check_library_text(a, host);
 }
 

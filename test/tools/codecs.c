@@ -112,6 +112,7 @@ static void addresses(void)
     for (size_t i = 0; i < sizeof as_written / sizeof *as_written; i++) {
         check(addr_numeric(&a, as_written[i][0], 80) == 0, "addr_numeric", as_written[i][0]);
         check(strcmp(addr_host_text(&a, out), as_written[i][1]) == 0, as_written[i][0], out);
+        check(a.u.any.sa_family == AF_INET || a.u.in6.sin6_flowinfo == 0, "no flow label", as_written[i][0]);
     }
     check(addr_numeric(&a, "::ffff:192.0.2.1", 80) == 0, "addr_numeric", "mapped");
     addr_unmap(&a);
