@@ -172,3 +172,21 @@ claims() {
         talks "${client% *}" "$DATA_FD"
     done
 }
+
+# flooded_by KIND: one source connects to both ports as fast as it can, and another one visits.
+flooded_by() {
+    start_relayd 127.0.0.1:0+8
+    start_echo 1
+    attack flood_public "$1" "$ECHO" 0 300 60
+    attack flood_control "$1" "$CONTROL" 0 300 60
+    visits good "$(scaled 200)"
+    counted_all good begun "$(scaled 200)"
+    [ "$(counted good let_in)" -ge $(($(scaled 200) * 99 / 100)) ]
+    stop flood_public
+    stop flood_control
+    echo "of the flood: $(counted flood_public begun) to the public port, $(counted flood_control begun) to the control port"
+}
+
+@test "a source that connects to everything and holds: 99 of 100 connections of another are served" {
+    flooded_by hold
+}
