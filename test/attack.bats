@@ -172,3 +172,134 @@ claims() {
         talks "${client% *}" "$DATA_FD"
     done
 }
+
+# flooded_by KIND: one source connects to both ports as fast as it can, and another one visits.
+flooded_by() {
+    start_relayd 127.0.0.1:0+8
+    start_echo 1
+    attack flood_public "$1" "$ECHO" 0 300 60
+    attack flood_control "$1" "$CONTROL" 0 300 60
+    visits good "$(scaled 200)"
+    counted_all good begun "$(scaled 200)"
+    [ "$(counted good let_in)" -ge $(($(scaled 200) * 99 / 100)) ]
+    stop flood_public
+    stop flood_control
+    echo "of the flood: $(counted flood_public begun) to the public port, $(counted flood_control begun) to the control port"
+}
+
+@test "a source that connects to everything and holds: 99 of 100 connections of another are served" {
+    flooded_by hold
+}
+
+# hostile: a relay that says what the script on standard input says; sets HOSTILE and F.
+hostile() {
+    F=$D/fake
+    mkdir "$F"
+    cat >"$F/control"
+    start fake socat -d -d TCP-LISTEN:0,bind=127.0.0.1,fork,nodelay "EXEC:$TOOLS/fake-relay $F"
+    wait_said fake 'listening on'
+    HOSTILE=$(grep -o 'listening on .*' "$D/fake.err" | grep -oE '127\.0\.0\.1:[0-9]+')
+}
+
+@test "what a relay calls public is safe in a script, or is not printed" {
+    hostile <<'END'
+case $N in
+1) say '[PUBLIC] [$(id):`id`]:80' ;;
+2) say "[PUBLIC] [a:';id;']:80" ;;
+3) say '[PUBLIC] -rf:80' ;;
+4) say '[PUBLIC] host;id:80' ;;
+5) say $'[PUBLIC] ho\e[31mst:80' ;;
+6) say $'[PUBLIC] [::1\r]:80' ;;
+7) say '[PUBLIC] *:80' ;;
+8) say '[PUBLIC] [::1%$(id)]:80' ;;
+9) say '[PUBLIC] [2001:db8::1]:80' && hear ;;
+esac
+END
+    for i in {1..9}; do
+        start "connect$i" "${CONNECT_WORDS[@]}" --once -n web "$HOSTILE" localhost:1
+        if [ "$i" -lt 9 ]; then
+            wait_end "connect$i"
+            said "connect$i" '^lost .* reason=line$'
+            not test -s "$D/connect$i.out"
+        else
+            wait_for grep -qFx '[2001:db8::1]:80' "$D/connect$i.out"
+        fi
+        not grep -P '[^\x20-\x7e]' "$D/connect$i.err"
+    done
+}
+
+@test "[NEW] with strange hosts, [ERROR] with escapes, an endless line: nothing raw in the log" {
+    hostile <<'END'
+case $N in
+1) say '[NEW]$(touch x):80' ;;
+2) say '[NEW][::1;id:x]:80' ;;
+3) say '[NEW]-h:80' ;;
+4) say '[NEW]99999999999999999999' ;;
+5) say '[NEW]host:' ;;
+6) say '[NEW]9 id=0123' ;;
+7) say $'[ERROR] full \e[31mred' ;;
+8) say '[ERROR] fu"ll\ reject' ;;
+9) head -c 100000 /dev/zero | tr '\0' '[' ;;
+esac
+END
+    for i in {1..9}; do
+        start "connect$i" "${CONNECT_WORDS[@]}" --once -n web "$HOSTILE" localhost:1
+        wait_end "connect$i"
+        said "connect$i" '^lost service=web relay=127\.0\.0\.1:[0-9]+ reason=[^ ]+$'
+        not grep -P '[^\x20-\x7e]' "$D/connect$i.err"
+        not said "connect$i" '^(reject|pair)'
+    done
+}
+
+@test "ids of others: nearly right, with the proof of another id, used" {
+    write_keys "web $KEY"
+    start_relayd -k "$D/keys" 127.0.0.1:0+8
+    serve_with_key "$KEY" web
+    announced_client
+    near=${ID%?}$([ "${ID: -1}" = 0 ] && echo 1 || echo 0)
+    claim_with_key "$KEY" "$near"
+    [ "$(rest "$DATA_FD")" = "= reset" ]
+    rejects id 1
+    dial_control
+    say "$FD" "[DATA] id=$ID proof=$(mac "$KEY" "data\n$near\n")"
+    [ "$(rest "$FD")" = "= reset" ]
+    rejects auth 1
+    claim_with_key "$KEY" "${ID^^}"
+    talks "$CLIENT_FD" "$DATA_FD"
+    claim_with_key "$KEY" "$ID"
+    [ "$(rest "$DATA_FD")" = "= reset" ]
+    rejects id 2
+}
+
+@test "a man in the middle: a handshake passed on later, or to another relay or name, is good for nothing" {
+    write_keys "web $KEY" "cam $OTHER_KEY"
+    start_relayd -k "$D/keys" 127.0.0.1:0+8
+    first=$CONTROL
+    relayd_as relayd2 -k "$D/keys" 127.0.0.1:0+8
+    second=$CONTROL CONTROL=$first
+    challenge web
+    proof=$(server_proof "$KEY" web)
+    CONTROL=$second
+    dial_control
+    CONTROL_FD=$FD
+    say "$FD" "[HELLO] v=1 name=web nonce=$SERVER_NONCE"
+    expect "$FD" '\[AUTH\] .*'
+    say "$FD" "[PROOF] $proof"
+    refused_as auth
+    CONTROL=$first
+    challenge cam
+    say "$CONTROL_FD" "[PROOF] $proof"
+    refused_as auth
+    not said relayd '^open'
+    not said relayd2 '^open'
+}
+
+@test "names and texts of strangers cannot forge a line of the log" {
+    start_relayd 127.0.0.1:0+8
+    for name in 'a b' $'a\e[2J' 'a"b' 'a\x20b' $'a\ropen'; do
+        "$TOOLS/drip" "127.0.0.1:$CONTROL" --split 0 --text "[HELLO] v=1 name=$name"$'\n' >"$D/answer"
+        grep -q '^\[ERROR\] line' "$D/answer"
+    done
+    not grep -P '[^\x20-\x7e]' "$D/relayd.err"
+    not said relayd '^open'
+}

@@ -239,7 +239,7 @@ bool new_offer_from(const struct addr *source)
     struct new_offer *o;
 
     for (size_t i = 0; (o = slab_at(&offers, i)) != NULL; i++)
-        if (o->control != NULL && addr_same_host(&o->control->from, source))
+        if (o->control != NULL && !o->plain && addr_same_host(&o->control->from, source))
             return true;
     return false;
 }

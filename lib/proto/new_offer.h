@@ -55,7 +55,7 @@ void new_offer_close(struct new_offer *o, const char *reason);
 /* The offer that has this name, or NULL. */
 struct new_offer *new_offer_find(const char *name);
 
-/* Whether an offer's control connection comes from this address. */
+/* Whether an offer that said hello comes from this address: data connections will, too. */
 bool new_offer_from(const struct addr *source);
 
 void new_offer_log_open(const struct new_offer *o);
