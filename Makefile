@@ -53,7 +53,7 @@ $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
 # What the tests call.
 TOOLS = test/tools/churn test/tools/codecs test/tools/drip test/tools/load test/tools/plain_echo \
-	test/tools/plain_relay test/tools/remembers
+	test/tools/plain_relay test/tools/remembers test/tools/storm
 
 test-tools: $(TOOLS)
 
