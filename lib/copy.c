@@ -133,8 +133,8 @@ static int pump(struct side *from, struct side *to)
                 return put < 0 ? -1 : 0;
         }
         if (from->ended) {
-            if (!from->passed)
-                leg_end_write(to->leg);
+            if (!from->passed && leg_end_write(to->leg) != 0)
+                return -1;
             from->passed = true;
             return 0;
         }
@@ -237,6 +237,7 @@ static enum copy_end end_of_errno(void)
     switch (errno) {
     case ECONNRESET:
     case EPIPE:
+    case ENOTCONN:
         return COPY_RESET;
     case ETIMEDOUT:
     case EHOSTUNREACH:
@@ -262,7 +263,7 @@ static enum copy_end move_all(struct copy *c)
         for (int i = 0; i < SIDES; i++)
             want_side(&c->polled[2 * i], &c->side[i], &c->side[!i]);
         ready = poll(c->polled, 2 * SIDES, patience(c));
-        if (ready < 0 && errno != EINTR)
+        if (ready < 0 && !would_block())
             return COPY_ERROR;
         if (ready == 0 && waited(c, &end) != 0)
             return end;

@@ -36,13 +36,15 @@ bool leg_is_socket(const struct leg *l)
     return l->rfd == l->wfd;
 }
 
-void leg_end_write(struct leg *l)
+int leg_end_write(struct leg *l)
 {
-    shutdown(l->wfd, SHUT_WR);
-    if (!leg_is_socket(l)) {
-        close(l->wfd);
-        l->wfd = -1;
-    }
+    int done = shutdown(l->wfd, SHUT_WR);
+
+    if (leg_is_socket(l))
+        return done;
+    close(l->wfd);
+    l->wfd = -1;
+    return 0;
 }
 
 void leg_drop(struct leg *l)

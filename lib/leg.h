@@ -34,8 +34,8 @@ struct leg leg_of_command(int rfd, int wfd, pid_t command);
 /* Whether reading and writing have one descriptor. */
 bool leg_is_socket(const struct leg *l);
 
-/* Passes an end of file on: nothing more will be written. */
-void leg_end_write(struct leg *l);
+/* Passes an end of file on: nothing more will be written. -1 with errno: the other side will not see it. */
+int leg_end_write(struct leg *l);
 
 /* Closes it as an ordinary end: what was written arrives. */
 void leg_close(struct leg *l);
