@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,13 +245,15 @@ static void print_public(const struct offering *o, const char *address)
     char line[ADDR_HOST + 10];
     struct text t;
     int out = o->target->kind == TARGET_STDIO ? STDERR_FILENO : STDOUT_FILENO;
+    struct pollfd room = {.fd = out, .events = POLLOUT};
 
     if (strcmp(last, address) == 0)
         return;
     text_copy(last, sizeof offers[0].printed, address);
     text_init(&t, line, sizeof line);
     text_add(&t, "%s\n", address);
-    if (write(out, t.data, t.len) < 0)
+    /* Nobody who does not read it may stop the sessions. */
+    if (poll(&room, 1, 0) == 0 || write(out, t.data, t.len) < 0)
         *last = '\0';
 }
 

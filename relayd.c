@@ -427,5 +427,6 @@ int main(int argc, char **argv)
     log_event("ready");
     if (loop_run() != 0)
         log_die(EXIT_FAILED, "pselect: %s", strerror(errno));
+    lograte_end();
     return EXIT_TOLD;
 }

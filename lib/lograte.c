@@ -8,6 +8,7 @@
 #include "loop.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 
 #define WINDOW_MS 1000
 
@@ -35,6 +36,13 @@ static void report(void *owner)
 
     log_event("suppressed word=%s lines=%u", r->word, r->suppressed);
     r->suppressed = 0;
+}
+
+void lograte_end(void)
+{
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        if (rates[i].suppressed > 0)
+            report(&rates[i]);
 }
 
 static void suppress(struct rate *r)

@@ -13,6 +13,9 @@ enum lograte { LOGRATE_REFUSE, LOGRATE_REJECT };
 /* So many lines a second of each; without this call, 20. */
 void lograte_setup(int lines);
 
+/* Logs what was counted and not said yet: before the program ends. */
+void lograte_end(void);
+
 /* One event line, as log_event's, that begins with the word `refuse` or `reject`. */
 void lograte_event(enum lograte word, const char *format, ...);
 

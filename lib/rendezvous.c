@@ -14,7 +14,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* How often waiting clients are looked at for a reset. */
+/*
+ * How often waiting clients are looked at for a reset. Not sooner where places
+ * are short: who connects and resets in turn would have all of them announced.
+ */
 #define SWEEP_MS 1000
 
 static struct slab all_waiters;
@@ -131,7 +134,8 @@ static void pair(struct rendezvous *r, struct leg client, const struct addr *fro
     leg_drop(&server);
 }
 
-int rendezvous_sweep(struct rendezvous *r)
+/* Drops waiting clients whose connection has failed. Returns how many wait. */
+static int sweep(struct rendezvous *r)
 {
     struct waiter *next;
 
@@ -147,7 +151,7 @@ static void sweep_again(void *owner)
 {
     struct rendezvous *r = owner;
 
-    if (rendezvous_sweep(r) > 0)
+    if (sweep(r) > 0)
         timer_set(&r->sweep, SWEEP_MS);
 }
 
@@ -201,12 +205,18 @@ void rendezvous_claimed(struct waiter *client, struct leg server)
     struct addr from = client->from;
     long long since = client->since;
 
+    /* It keeps its place until the sweep, see SWEEP_MS. */
+    if (leg_broken(&client->leg)) {
+        claim_revoke(&client->claim);
+        leg_reset(&server);
+        return;
+    }
     pair(r, forget(&r->clients, client), &from, server, since);
 }
 
 bool rendezvous_server(struct rendezvous *r, struct leg leg, const struct addr *from)
 {
-    rendezvous_sweep(r);
+    sweep(r);
     if (r->clients.first != NULL) {
         rendezvous_claimed(r->clients.first, leg);
         return true;

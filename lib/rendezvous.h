@@ -71,9 +71,6 @@ void rendezvous_claimed(struct waiter *client, struct leg server);
 /* Announces every waiting client (again), the longest waiting first. */
 void rendezvous_announce_all(struct rendezvous *r);
 
-/* Drops waiting clients whose connection has failed. Returns how many wait. */
-int rendezvous_sweep(struct rendezvous *r);
-
 /* Refuses all clients that wait and closes all server legs. */
 void rendezvous_close(struct rendezvous *r, const char *reason);
 

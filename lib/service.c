@@ -53,10 +53,34 @@ static int announce(void *owner, struct waiter *client)
 
 static const struct rendezvous_hooks hooks = {.announce = announce, .gone = client_gone};
 
+/*
+ * Whoever comes is given the place of the youngest waiter of the source that
+ * has the most clients, where that has more than the newcomer's will: a flood
+ * takes places from itself. Returns whether there was one.
+ */
+static bool take_place(struct service *s, const struct addr *newcomer)
+{
+    unsigned most = tally_count(&sources, newcomer) + 2;
+    struct waiter *loser = NULL;
+
+    for (struct waiter *w = s->meeting.clients.first; w != NULL; w = w->next) {
+        unsigned count = tally_count(&sources, &w->from);
+
+        if (count >= most) {
+            most = count;
+            loser = w;
+        }
+    }
+    if (loser == NULL)
+        return false;
+    rendezvous_refuse(loser, "full");
+    return true;
+}
+
 /* Why this client is not let in, or NULL. */
 static const char *refusal(struct service *s, const struct addr *client)
 {
-    if (s->meeting.clients.count >= rules->max_waiting && rendezvous_sweep(&s->meeting) >= rules->max_waiting)
+    if (s->meeting.clients.count >= rules->max_waiting && !take_place(s, client))
         return "full";
     if (clients_in_all >= rules->max_sessions || s->clients >= rules->max_per_service ||
         (s->max > 0 && s->clients >= s->max) ||

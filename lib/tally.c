@@ -6,20 +6,20 @@
 #include <string.h>
 
 /* An IPv4 address (4 bytes) or the first half of an IPv6 one (8 bytes). */
-struct key {
+struct source {
     unsigned char bytes[8];
     unsigned char len;
 };
 
 struct tally_source {
     struct tally_source *next;
-    struct key key;
+    struct source key;
     unsigned count;
 };
 
-static struct key key_of(const struct addr *a)
+static struct source source_of(const struct addr *a)
 {
-    struct key k;
+    struct source k;
 
     memset(&k, 0, sizeof k);
     if (a->u.any.sa_family == AF_INET) {
@@ -32,7 +32,7 @@ static struct key key_of(const struct addr *a)
     return k;
 }
 
-static unsigned bucket(const struct key *k)
+static unsigned bucket(const struct source *k)
 {
     unsigned hash = 2166136261U;    /* FNV-1a */
 
@@ -41,7 +41,7 @@ static unsigned bucket(const struct key *k)
     return (hash ^ hash >> 16) % TALLY_BUCKETS;
 }
 
-static struct tally_source **find(const struct tally *t, const struct key *k)
+static struct tally_source **find(const struct tally *t, const struct source *k)
 {
     struct tally_source **at = (struct tally_source **)&t->buckets[bucket(k)];
 
@@ -58,7 +58,7 @@ int tally_init(struct tally *t, size_t sources)
 
 unsigned tally_count(const struct tally *t, const struct addr *source)
 {
-    struct key k = key_of(source);
+    struct source k = source_of(source);
     struct tally_source *s = *find(t, &k);
 
     return s == NULL ? 0 : s->count;
@@ -66,7 +66,7 @@ unsigned tally_count(const struct tally *t, const struct addr *source)
 
 int tally_add(struct tally *t, const struct addr *source)
 {
-    struct key k = key_of(source);
+    struct source k = source_of(source);
     struct tally_source **at = find(t, &k);
 
     if (*at == NULL) {
@@ -83,7 +83,7 @@ int tally_add(struct tally *t, const struct addr *source)
 
 void tally_drop(struct tally *t, const struct addr *source)
 {
-    struct key k = key_of(source);
+    struct source k = source_of(source);
     struct tally_source **at = find(t, &k), *s = *at;
 
     if (s == NULL || --s->count > 0)

@@ -8,11 +8,6 @@ load auth
 
 : "${ATTACK_SECONDS:=3}"
 
-setup_file() {
-    # Processes that are killed by the helper are not worth a line of bash's.
-    set +m
-}
-
 # attack NAME KIND PORT COUNT [AT_ONCE [NET [SOURCES]]]: in the background, until all are open.
 attack() {
     local name=$1
@@ -125,7 +120,7 @@ grown_little() {
     wait_for lines_are reject "$(scaled 3000)"
 }
 
-# claims KIND: 50,000 random ids (2 sources) while clients come and go and one waits.
+# claims KIND: 100,000 random ids (2 sources) while clients come and go and one waits.
 claims() {
     local before
 
@@ -135,18 +130,18 @@ claims() {
     done
     "$TOOLS/attack" "$1" "$CONTROL" 500 20 98 2
     before=$(memory_kb "${PID[relayd]}")
-    start guesses "$TOOLS/attack" "$1" "$CONTROL" "$(scaled 50000)" 40 98 2
+    start guesses "$TOOLS/attack" "$1" "$CONTROL" "$(scaled 100000)" 40 98 2
     visits good 20
     counted_all good let_in 20
     wait_at_most 60 grep -q '^begun' "$D/guesses.out"
     wait_end guesses
-    counted_all guesses begun "$(scaled 50000)"
+    counted_all guesses begun "$(scaled 100000)"
     counted_all guesses let_in 0
     grown_little "${PID[relayd]}" 64 "$before"
     not said relayd '^refuse '
 }
 
-@test "50,000 random ids without keys: none is good, waiting clients are served, memory flat" {
+@test "100,000 random ids without keys: none is good, waiting clients are served, memory flat" {
     waiting=()
     start_relayd -c 60 127.0.0.1:0+8
     start_echo 1
@@ -158,7 +153,7 @@ claims() {
     done
 }
 
-@test "50,000 random ids and proofs with keys: none is good, waiting clients are served, memory flat" {
+@test "100,000 random ids and proofs with keys: none is good, waiting clients are served, memory flat" {
     waiting=()
     write_keys "web $KEY" "echo1 $KEY"
     key_of "echo1 $KEY"
@@ -189,6 +184,10 @@ flooded_by() {
 
 @test "a source that connects to everything and holds: 99 of 100 connections of another are served" {
     flooded_by hold
+}
+
+@test "a source that connects and resets at full speed: 99 of 100 connections of another are served" {
+    flooded_by reset
 }
 
 # hostile: a relay that says what the script on standard input says; sets HOSTILE and F.
@@ -226,6 +225,23 @@ END
         fi
         not grep -P '[^\x20-\x7e]' "$D/connect$i.err"
     done
+}
+
+@test "a flood of [NEW]: no more processes than --max-sessions says" {
+    hostile <<'END'
+say '[PUBLIC] 127.0.0.1:9'
+for i in {1..500}; do
+    say "[NEW]$PORT id=$(printf '%032x' "$i") from=203.0.113.9:1"
+done
+say '[PING]'
+hear
+hear
+END
+    start connect "${CONNECT_WORDS[@]}" --max-sessions 5 -n web "$HOSTILE" -- sh -c 'read -r line; cat'
+    wait_at_most 30 grep -qx '\[PONG\]' "$F/heard"
+    # Beside those that serve, some are on their way to turn clients away; a command is a process of its own.
+    [ "$(offspring connect | wc -l)" -le 26 ]
+    said connect '^end service=web .* error=too'
 }
 
 @test "[NEW] with strange hosts, [ERROR] with escapes, an endless line: nothing raw in the log" {

@@ -74,6 +74,18 @@ END
     done
 }
 
+@test "after the proof, too, a plain [NEW] is not taken" {
+    start_fake <<END
+nonce=\${line##*nonce=}
+say "[AUTH] nonce=00112233445566778899aabbccddeeff proof=\$(mac $KEY "relay\n\$nonce\n00112233445566778899aabbccddeeff\n")"
+hear
+say '[NEW]9'
+hear
+END
+    connect_keyed
+    leaves 'the.x20relay.x20does.x20not.x20ask'
+}
+
 @test "without a key, a relay that asks for one: exit code 3, and what to give" {
     write_keys "web $KEY"
     start_relayd -k "$D/keys" 127.0.0.1:0+8

@@ -366,7 +366,9 @@ static void error(struct link *l, const struct new_line *line)
 
 static void act(struct link *l, const struct new_line *line)
 {
-    if (!l->proved && (line->word == NEW_PUBLIC || line->word == NEW_NEW)) {
+    bool plain = keys_in_use() && line->word == NEW_NEW && !line->has_id;
+
+    if (plain || (!l->proved && (line->word == NEW_PUBLIC || line->word == NEW_NEW))) {
         refuse_relay(l, "the relay does not ask for the key");
         return;
     }
