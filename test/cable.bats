@@ -163,13 +163,13 @@ out_and_back() {
 
 @test "frames are lost far away: back within a second" {
     start_service --
-    out_and_back "losses on" "losses off" 3.5
+    out_and_back "losses on" "losses off" 4.2
     client --sessions 3
 }
 
 @test "its own cable: back within a second" {
     start_service --
-    out_and_back "own_cable down" "own_cable up" 3
+    out_and_back "own_cable down" "own_cable up" 5
     client --sessions 3
 }
 
