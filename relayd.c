@@ -44,6 +44,7 @@ static struct service_rules rules = {
     .max_per_source = 100,
     .max_waiting = 64,
     .max_unknown = 128,
+    .line_seconds = 10,
     .ping_seconds = 15,
     .silence_seconds = 45,
 };
@@ -65,6 +66,8 @@ static const struct option options[] = {
      .number = &rules.idle_seconds, .min = 0, .max = 2000000},
     {0, "peer-timeout", "SECONDS", "end a session whose peer does not acknowledge what was sent (300)",
      .number = &peer_seconds, .min = 1, .max = 86400},
+    {0, "line-timeout", "SECONDS", "for a line or PROXY header, from its first byte to its last (10)",
+     .number = &rules.line_seconds, .min = 1, .max = 86400},
     {0, "ping-interval", "SECONDS", "how often a server is asked whether it is there (15)",
      .number = &rules.ping_seconds, .min = 1, .max = 86400},
     {0, "silence-timeout", "SECONDS", "how long one may be silent until it is given up (45)",
@@ -321,7 +324,7 @@ static void set_up(void)
         rendezvous_setup(rules.max_sessions, rules.claim_seconds * 1000LL, rules.idle_seconds * 1000) != 0 ||
         service_setup(&rules, ports_in_all()) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
-    if (proxy_from != NULL && preamble_setup(proxy_from, rules.max_unknown) != 0)
+    if (proxy_from != NULL && preamble_setup(proxy_from, rules.max_unknown, rules.line_seconds) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower --max-unknown", strerror(errno));
     for (int i = 0; relay_protos[i] != NULL; i++)
         if (relay_protos[i]->setup(&rules, listen_count, ports_in_all()) != 0)

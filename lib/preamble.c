@@ -5,7 +5,7 @@
 
 #include "cidr.h"
 #include "listener.h"
-#include "log.h"
+#include "lograte.h"
 #include "newcomers.h"
 #include "proxy.h"
 #include "slab.h"
@@ -15,9 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* From the connection to the header's last byte. */
-#define HEADER_MS 10000
 
 /* A connection whose header is not whole yet. */
 struct held {
@@ -32,6 +29,7 @@ struct held {
 enum taking { TAKEN, WAITS, BAD, OVER };
 
 static const char *believed;
+static int header_seconds;      /* from the connection to the header's last byte */
 static struct slab table;
 static const struct addr *destination;  /* of the connection that is handed on just now */
 
@@ -51,7 +49,7 @@ static void reject(int fd, const struct addr *from, const char *reason)
 {
     char text[ADDR_TEXT];
 
-    log_event("reject from=%s reason=%s", addr_text(from, text), reason);
+    lograte_event(LOGRATE_REJECT, "reject from=%s reason=%s", addr_text(from, text), reason);
     sock_reset(fd);
 }
 
@@ -154,7 +152,7 @@ static void hold(struct listener *l, int fd, const struct addr *from, const unsi
     memcpy(h->bytes, bytes, len);
     h->len = len;
     loop_add(&h->watch, LOOP_READ);
-    timer_set(&h->deadline, HEADER_MS);
+    timer_set(&h->deadline, header_seconds * 1000LL);
 }
 
 /* Mostly the header comes with the connection, and nothing has to be waited for. */
@@ -193,11 +191,12 @@ static void stopped(struct listener *l)
             sock_reset(held_release(h));
 }
 
-int preamble_setup(const char *list, int most)
+int preamble_setup(const char *list, int most, int seconds)
 {
     static const struct listener_screen ours = {.screen = screen, .stopped = stopped};
 
     believed = list;
+    header_seconds = seconds;
     if (slab_init(&table, sizeof(struct held), (size_t)most) != 0)
         return -1;
     listener_set_screen(&ours);

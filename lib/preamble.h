@@ -15,10 +15,11 @@
 
 /*
  * Once, before the first listener starts. believed is a list as cidr.h has
- * them and stays the caller's; so many connections may be waited for at once.
+ * them and stays the caller's; so many connections may be waited for at once,
+ * each for so many seconds.
  * Without a call nothing is asked for. -1 (ENOMEM).
  */
-int preamble_setup(const char *believed, int most);
+int preamble_setup(const char *believed, int most, int seconds);
 
 /*
  * For a listener's accepted(), while it runs: the address that the connection

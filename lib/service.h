@@ -22,6 +22,7 @@ struct service_rules {
     int max_per_source;
     int max_waiting;            /* per service */
     int max_unknown;            /* connections that have not said who they are */
+    int line_seconds;           /* to begin a line, and from its first byte to its last */
     int ping_seconds;           /* how often a server is asked whether it is there */
     int silence_seconds;        /* after which it is not */
     bool plain;                 /* servers that cannot prove who they are, in spite of keys */

@@ -282,11 +282,11 @@ start_keyed() {
     refused_as auth
 }
 
-@test "a challenge that is not answered: 10 seconds" {
+@test "a challenge that is not answered has a line's time" {
     write_keys "web $KEY"
-    start_keyed
+    start_relayd -k "$D/keys" --line-timeout 2 127.0.0.1:0+8
     challenge web
-    wait_at_most 20 rejects slow 1
+    wait_for rejects slow 1
     refused_as timeout
 }
 

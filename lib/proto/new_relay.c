@@ -28,7 +28,6 @@
 #include <unistd.h>
 
 /* Times of protocols.md, in milliseconds. */
-#define LINE_MS 10000       /* to begin a line, and from its first byte to its last */
 #define PLAIN_MS 500        /* silence that makes a plain server */
 
 /* How long a connection that was told [ERROR] may take to read it. */
@@ -255,7 +254,7 @@ static void challenge(struct conn *c, const struct new_line *line)
         reject(c, "timeout", "too slow");
     else {
         c->proving = c->control.quiet = true;
-        timer_set(&c->deadline, LINE_MS);
+        timer_set(&c->deadline, rules->line_seconds * 1000LL);
     }
 }
 
@@ -327,7 +326,7 @@ static void bad_line(struct conn *c, const char *code)
     if (is_claim(c))
         refuse_claim(c, word_for(code));
     else
-        reject(c, code, "this relay wants whole lines as in the protocol, within 10 seconds");
+        reject(c, code, "this relay wants whole lines as in the protocol, and soon");
 }
 
 static void first_line(struct conn *c, const struct new_line *line)
@@ -385,7 +384,7 @@ static void line_begun(struct conn *c)
 {
     timer_stop(&c->plain);
     if (!c->begun || (c->state == SERVING && !timer_is_set(&c->deadline)))
-        timer_set(&c->deadline, LINE_MS);
+        timer_set(&c->deadline, rules->line_seconds * 1000LL);
     c->begun = true;
 }
 
@@ -488,7 +487,7 @@ static void accepted(void *owner, int fd, const struct addr *from)
     c->ping = (struct timer){.fire = ping, .owner = c};
     loop_add(&c->watch, LOOP_READ);
     if (keys_in_use() && !rules->plain)
-        timer_set(&c->deadline, LINE_MS);
+        timer_set(&c->deadline, rules->line_seconds * 1000LL);
     else
         timer_set(&c->plain, PLAIN_MS);
 }
