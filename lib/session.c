@@ -157,7 +157,7 @@ pid_t session_start(const struct session_plan *plan)
     pid_t pid;
 
     if (s == NULL) {
-        errno = ENOSPC;
+        errno = EAGAIN;
         return -1;
     }
     s->child.ended = child_ended;

@@ -37,7 +37,7 @@ int session_init(const char *program, int most);
 
 /*
  * Forks a child. In the parent: its pid, and the descriptors are still the
- * caller's to close; or -1 with errno (ENOSPC: as many as there may be).
+ * caller's to close; or -1 with errno (EAGAIN: as many as there may be).
  */
 pid_t session_start(const struct session_plan *plan);
 

@@ -239,8 +239,8 @@ hear
 END
     start connect "${CONNECT_WORDS[@]}" --max-sessions 5 -n web "$HOSTILE" -- sh -c 'read -r line; cat'
     wait_at_most 30 grep -qx '\[PONG\]' "$F/heard"
-    # Beside those that serve, some are on their way to turn clients away; a command is a process of its own.
-    [ "$(offspring connect | wc -l)" -le 26 ]
+    # Five with a shell and its cat, and sixteen on their way to turn clients away.
+    [ "$(offspring connect | wc -l)" -le 31 ]
     said connect '^end service=web .* error=too'
 }
 

@@ -1,0 +1,281 @@
+/*
+ * new_conn: the connections to a port of the protocol `new`. See new_conn.h.
+ */
+#include "new_conn.h"
+
+#include "new_words.h"
+#include "../clock.h"
+#include "../keys.h"
+#include "../newcomers.h"
+#include "../preamble.h"
+#include "../slab.h"
+#include "../sock.h"
+#include "../text.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Silence that makes a plain server (protocols.md), in milliseconds. */
+#define PLAIN_MS 500
+
+/* How long a connection that was told [ERROR] may take to read it. */
+#define LEAVE_MS 2000
+
+/* How long one that has not said who it is has its place for sure. */
+#define PLACE_MS 1000
+
+static const struct service_rules *rules;
+static struct slab conns;
+
+int new_conn_setup(const struct service_rules *the_rules, int most)
+{
+    rules = the_rules;
+    return slab_init(&conns, sizeof(struct new_conn), (size_t)most);
+}
+
+struct new_conn *new_conn_at(size_t i)
+{
+    return slab_at(&conns, i);
+}
+
+const char *new_conn_word(const char *code)
+{
+    return strcmp(code, "timeout") == 0 ? "slow" : code;
+}
+
+int new_conn_release(struct new_conn *c)
+{
+    int fd = c->control.fd;
+
+    loop_remove(&c->watch);
+    timer_stop(&c->deadline);
+    timer_stop(&c->plain);
+    timer_stop(&c->ping);
+    if (c->state != NEW_SERVING)
+        newcomers_drop(&c->control.from);
+    slab_put(&conns, c);
+    return fd;
+}
+
+void new_conn_close(struct new_conn *c)
+{
+    close(new_conn_release(c));
+}
+
+void new_conn_leave(struct new_conn *c, const char *code, const char *explanation)
+{
+    char buffer[LINE_LONGEST];
+    struct text t;
+
+    text_init(&t, buffer, sizeof buffer);
+    text_add(&t, "[ERROR] %s %s\n", code, explanation);
+    if (sock_send(c->control.fd, t.data, t.len) != 0 || shutdown(c->control.fd, SHUT_WR) != 0 ||
+        (c->state == NEW_SERVING && newcomers_add(&c->control.from) != 0)) {
+        new_conn_close(c);
+        return;
+    }
+    c->state = NEW_LEAVING;
+    timer_stop(&c->plain);
+    timer_stop(&c->ping);
+    timer_set(&c->deadline, LEAVE_MS);
+}
+
+void new_conn_gone(struct new_conn *c, const char *reason)
+{
+    new_offer_close(c->control.offer, reason);
+    new_conn_close(c);
+}
+
+static void control_gone(struct new_control *control, const char *reason)
+{
+    new_conn_gone((struct new_conn *)control, reason);
+}
+
+void new_conn_reject(struct new_conn *c, const char *code, const char *explanation)
+{
+    bool plain = c->control.offer != NULL && !c->hello;
+
+    new_log_reject(&c->control.from, new_conn_word(code));
+    if (c->control.offer != NULL)
+        new_offer_close(c->control.offer, new_conn_word(code));
+    if (plain)
+        new_conn_close(c);
+    else
+        new_conn_leave(c, code, explanation);
+}
+
+void new_conn_serves(struct new_conn *c)
+{
+    newcomers_drop(&c->control.from);
+    c->state = NEW_SERVING;
+    c->heard = clock_ms();
+    timer_stop(&c->deadline);
+    timer_stop(&c->plain);
+}
+
+void new_conn_line_due(struct new_conn *c)
+{
+    timer_set(&c->deadline, rules->line_seconds * 1000LL);
+}
+
+static void ping(void *owner)
+{
+    struct new_conn *c = owner;
+    long long left = c->heard + rules->silence_seconds * 1000LL - clock_ms();
+    long long next = rules->ping_seconds * 1000LL;
+
+    if (left <= 0)
+        new_conn_gone(c, "timeout");
+    else if (sock_send(c->control.fd, "[PING]\n", 7) != 0)
+        new_conn_gone(c, "slow");
+    else
+        timer_set(&c->ping, left < next ? left : next);
+}
+
+void new_conn_ping(struct new_conn *c)
+{
+    timer_set(&c->ping, rules->ping_seconds * 1000LL);
+}
+
+/* Lines. */
+
+static void whole_line(struct new_conn *c)
+{
+    struct new_line line;
+
+    c->heard = clock_ms();
+    if (c->state == NEW_SERVING)
+        timer_stop(&c->deadline);
+    if (new_line_parse(c->line.bytes, c->line.len, &line) != 0) {
+        new_words_bad(c, "line");
+        return;
+    }
+    line_reset(&c->line);
+    new_words_line(c, &line);
+}
+
+static void deadline_passed(void *owner)
+{
+    struct new_conn *c = owner;
+
+    if (c->state == NEW_LEAVING)
+        new_conn_close(c);
+    else
+        new_words_bad(c, "timeout");
+}
+
+/* The first byte has come: no plain server, and the line's time runs. */
+static void line_begun(struct new_conn *c)
+{
+    timer_stop(&c->plain);
+    if (!c->begun || (c->state == NEW_SERVING && !timer_is_set(&c->deadline)))
+        new_conn_line_due(c);
+    c->begun = true;
+}
+
+static void vanished(struct new_conn *c)
+{
+    if (c->proving)
+        new_log_reject(&c->control.from, "auth");
+    if (c->state == NEW_SERVING)
+        new_conn_gone(c, "eof");
+    else
+        new_conn_close(c);
+}
+
+static void throw_away(struct new_conn *c)
+{
+    char waste[1024];
+    ssize_t got = read(c->control.fd, waste, sizeof waste);
+
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+        new_conn_close(c);
+}
+
+static void readable(void *owner, unsigned events)
+{
+    struct new_conn *c = owner;
+
+    (void)events;
+    if (c->state == NEW_LEAVING) {
+        throw_away(c);
+        return;
+    }
+    switch (line_take(&c->line, c->control.fd)) {
+    case LINE_WHOLE:
+        line_begun(c);
+        whole_line(c);
+        break;
+    case LINE_MORE:
+        if (c->line.len > 0)
+            line_begun(c);
+        break;
+    case LINE_LONG:
+        new_words_bad(c, "line");
+        break;
+    case LINE_END:
+    case LINE_ERROR:
+        vanished(c);
+        break;
+    }
+}
+
+/* Coming in. */
+
+/* Where too many are unknown, the one that has been so longest makes room: good servers are not slow. */
+static int make_room(void)
+{
+    struct new_conn *c, *oldest = NULL;
+
+    for (size_t i = 0; (c = slab_at(&conns, i)) != NULL; i++)
+        if (c->pool != NULL && c->state != NEW_SERVING && (oldest == NULL || c->since < oldest->since))
+            oldest = c;
+    if (oldest == NULL || clock_ms() - oldest->since < PLACE_MS)
+        return -1;
+    if (oldest->state == NEW_ASKING)
+        new_log_reject(&oldest->control.from, "full");
+    sock_reset(new_conn_release(oldest));
+    return 0;
+}
+
+static bool let_in(const struct addr *from)
+{
+    if (newcomers_many(from) && !new_offer_from(from))
+        return false;
+    return newcomers_add(from) == 0 || (make_room() == 0 && newcomers_add(from) == 0);
+}
+
+void new_conn_accepted(void *pool, int fd, const struct addr *from)
+{
+    struct new_conn *c;
+
+    if (!let_in(from)) {
+        new_log_reject(from, "full");
+        sock_reset(fd);
+        return;
+    }
+    c = slab_get(&conns);
+    if (c == NULL || preamble_reached(&c->control.reached, fd) != 0) {
+        if (c != NULL)
+            slab_put(&conns, c);
+        newcomers_drop(from);
+        sock_reset(fd);
+        return;
+    }
+    sock_control_options(fd, rules->silence_seconds);
+    c->pool = pool;
+    c->since = clock_ms();
+    c->control.fd = fd;
+    c->control.from = *from;
+    c->control.gone = control_gone;
+    c->watch = (struct watch){.fd = fd, .ready = readable, .owner = c};
+    c->deadline = (struct timer){.fire = deadline_passed, .owner = c};
+    c->plain = (struct timer){.fire = new_words_silence, .owner = c};
+    c->ping = (struct timer){.fire = ping, .owner = c};
+    loop_add(&c->watch, LOOP_READ);
+    if (keys_in_use() && !rules->plain)
+        new_conn_line_due(c);
+    else
+        timer_set(&c->plain, PLAIN_MS);
+}
