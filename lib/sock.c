@@ -17,6 +17,12 @@
 #define SESSION_PROBE_INTERVAL 15
 #define SESSION_PROBES 4
 
+/*
+ * Connections that may wait to be taken. Every system lowers it to its own
+ * limit; SOMAXCONN is no more than somebody's guess at that (128 in musl).
+ */
+#define BACKLOG 4096
+
 static int flag(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof value);
@@ -101,7 +107,7 @@ int sock_listen(int fd)
 {
     if (flag(fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0)
         return -1;
-    return listen(fd, SOMAXCONN);
+    return listen(fd, BACKLOG);
 }
 
 int sock_unlisten(int fd)

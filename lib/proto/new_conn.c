@@ -3,7 +3,6 @@
  */
 #include "new_conn.h"
 
-#include "new_words.h"
 #include "../clock.h"
 #include "../keys.h"
 #include "../newcomers.h"
@@ -26,11 +25,13 @@
 #define PLACE_MS 1000
 
 static const struct service_rules *rules;
+static const struct new_conn_hooks *hooks;
 static struct slab conns;
 
-int new_conn_setup(const struct service_rules *the_rules, int most)
+int new_conn_setup(const struct service_rules *the_rules, const struct new_conn_hooks *the_hooks, int most)
 {
     rules = the_rules;
+    hooks = the_hooks;
     return slab_init(&conns, sizeof(struct new_conn), (size_t)most);
 }
 
@@ -148,11 +149,11 @@ static void whole_line(struct new_conn *c)
     if (c->state == NEW_SERVING)
         timer_stop(&c->deadline);
     if (new_line_parse(c->line.bytes, c->line.len, &line) != 0) {
-        new_words_bad(c, "line");
+        hooks->bad(c, "line");
         return;
     }
     line_reset(&c->line);
-    new_words_line(c, &line);
+    hooks->line(c, &line);
 }
 
 static void deadline_passed(void *owner)
@@ -162,7 +163,7 @@ static void deadline_passed(void *owner)
     if (c->state == NEW_LEAVING)
         new_conn_close(c);
     else
-        new_words_bad(c, "timeout");
+        hooks->bad(c, "timeout");
 }
 
 /* The first byte has come: no plain server, and the line's time runs. */
@@ -212,7 +213,7 @@ static void readable(void *owner, unsigned events)
             line_begun(c);
         break;
     case LINE_LONG:
-        new_words_bad(c, "line");
+        hooks->bad(c, "line");
         break;
     case LINE_END:
     case LINE_ERROR:
@@ -271,7 +272,7 @@ void new_conn_accepted(void *pool, int fd, const struct addr *from)
     c->control.gone = control_gone;
     c->watch = (struct watch){.fd = fd, .ready = readable, .owner = c};
     c->deadline = (struct timer){.fire = deadline_passed, .owner = c};
-    c->plain = (struct timer){.fire = new_words_silence, .owner = c};
+    c->plain = (struct timer){.fire = hooks->silence, .owner = c};
     c->ping = (struct timer){.fire = ping, .owner = c};
     loop_add(&c->watch, LOOP_READ);
     if (keys_in_use() && !rules->plain)

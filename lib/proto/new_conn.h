@@ -35,8 +35,17 @@ struct new_conn {
     struct new_auth auth;
 };
 
-/* Once: so many at a time; the rules stay the caller's. -1 (ENOMEM). */
-int new_conn_setup(const struct service_rules *rules, int most);
+/* What is done about what it says. It may be gone or leaving after each of these. */
+struct new_conn_hooks {
+    void (*line)(struct new_conn *c, const struct new_line *line);
+    /* It is no line: code is the protocol's word for why. */
+    void (*bad)(struct new_conn *c, const char *code);
+    /* Nothing was said by one that is asking. */
+    void (*silence)(void *conn);
+};
+
+/* Once: so many at a time; rules and hooks stay the caller's. -1 (ENOMEM). */
+int new_conn_setup(const struct service_rules *rules, const struct new_conn_hooks *hooks, int most);
 
 /* A listener's accepted(): its owner is the pool of the port. */
 void new_conn_accepted(void *pool, int fd, const struct addr *from);

@@ -30,7 +30,7 @@ static int setup(const struct service_rules *rules, int listens, int ports)
     endpoints = calloc((size_t)listens, sizeof *endpoints);
     if (endpoints == NULL || new_offer_setup(rules, ports) != 0)
         return -1;
-    return new_conn_setup(rules, ports + rules->max_unknown);
+    return new_conn_setup(rules, &new_words, ports + rules->max_unknown);
 }
 
 static void log_listen(const struct endpoint *e, const struct addr *addr, const struct relay_listen *l)

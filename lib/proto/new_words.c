@@ -11,7 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
-void new_words_silence(void *conn)
+/* Nothing was said: a plain server. It is told nothing, whatever happens. */
+static void silence(void *conn)
 {
     struct new_conn *c = conn;
     struct new_offer *o = new_offer_open_plain(&c->control, c->pool);
@@ -166,7 +167,7 @@ static void data_line(struct new_conn *c, const struct new_line *line)
 
 /* Lines. */
 
-void new_words_bad(struct new_conn *c, const char *code)
+static void bad_line(struct new_conn *c, const char *code)
 {
     if (is_claim(c))
         refuse_claim(c, new_conn_word(code));
@@ -179,13 +180,13 @@ static void first_line(struct new_conn *c, const struct new_line *line)
     if (c->proving && line->word == NEW_PROOF)
         proof_line(c, line);
     else if (c->proving && line->word != NEW_UNKNOWN)
-        new_words_bad(c, "line");
+        bad_line(c, "line");
     else if (line->word == NEW_HELLO)
         hello_line(c, line);
     else if (line->word == NEW_DATA)
         data_line(c, line);
     else if (line->word != NEW_UNKNOWN)
-        new_words_bad(c, "line");
+        bad_line(c, "line");
 }
 
 static void server_line(struct new_conn *c, const struct new_line *line)
@@ -193,16 +194,18 @@ static void server_line(struct new_conn *c, const struct new_line *line)
     if (line->word == NEW_ERROR)
         new_conn_gone(c, "error");
     else if (line->word != NEW_PONG && line->word != NEW_UNKNOWN)
-        new_words_bad(c, "line");
+        bad_line(c, "line");
 }
 
-void new_words_line(struct new_conn *c, const struct new_line *line)
+static void any_line(struct new_conn *c, const struct new_line *line)
 {
     if (c->state == NEW_SERVING && !c->control.offer->plain)
         server_line(c, line);
     else
         first_line(c, line);
 }
+
+const struct new_conn_hooks new_words = {.line = any_line, .bad = bad_line, .silence = silence};
 
 /* The key of a service is gone, is another, or does not allow what it did. */
 static void check_key(struct new_conn *c)
