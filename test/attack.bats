@@ -174,9 +174,9 @@ flooded_by() {
     start_echo 1
     attack flood_public "$1" "$ECHO" 0 300 60
     attack flood_control "$1" "$CONTROL" 0 300 60
-    visits good "$(scaled 200)"
-    counted_all good begun "$(scaled 200)"
-    [ "$(counted good let_in)" -ge $(($(scaled 200) * 99 / 100)) ]
+    visits good "$(scaled 100)"
+    counted_all good begun "$(scaled 100)"
+    [ "$(counted good let_in)" -ge $(($(scaled 100) * 99 / 100)) ]
     stop flood_public
     stop flood_control
     echo "of the flood: $(counted flood_public begun) to the public port, $(counted flood_control begun) to the control port"

@@ -5,7 +5,7 @@ load helper
 
 # replay TARGET: all of its seeds.
 replay() {
-    run env FUZZ_WRONG="$D/wrong" "test/fuzz/$1" -n "$(scaled 10000)" "test/fuzz/seeds/$1"/*
+    run env FUZZ_WRONG="$D/wrong" "test/fuzz/$1" -n "$(scaled 4000)" "test/fuzz/seeds/$1"/*
     echo "$output"
     [ ! -f "$D/wrong" ] || od -A d -c "$D/wrong"
     [ "$status" -eq 0 ]

@@ -335,6 +335,7 @@ EOT
     for _ in {1..10}; do
         dial "$PUBLIC"
         [ "$(rest "$FD" 20)" != "= open" ]
+        hang_up "$FD"
     done
     wait_at_most 20 said connect '^end .* reason=error error=Connection\\x20refused' 10
     alive connect
