@@ -95,12 +95,7 @@ not() {
 # --- programs
 
 # Nothing of this shell's may stay open in a program: it would hold connections open.
-close_# It has one for each process that waits.
-channels() {
-    ps -o args= -s "${PID[$1]}" | grep -cE ': (idle|nursery)$'
-}
-
-descriptors() {
+close_descriptors() {
     local fd
 
     for fd in /proc/self/fd/*; do
@@ -174,7 +169,7 @@ offspring_at_most() {
 
 # It has one for each process that waits.
 channels() {
-    ps -o args= -s "${PID[$1]}" | grep -cE ': (idle|nursery)$'
+    ps -o args= -s "${PID[$1]}" | grep -cE ': (idle|nursery) *$'
 }
 
 descriptors() {
@@ -183,13 +178,8 @@ descriptors() {
     echo "${#all[@]}"
 }
 
-at_most_# It has one for each process that waits.
-channels() {
-    ps -o args= -s "${PID[$1]}" | grep -cE ': (idle|nursery)$'
-}
-
-descriptors() {
-    [ "$(descriptors "$1")" -le "$2" ]
+at_most_descriptors() {
+    [ "$(descriptors "$1")" -le $(($2 + $(channels "$1"))) ]
 }
 
 # --- logs
