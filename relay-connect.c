@@ -348,5 +348,6 @@ int main(int argc, char **argv)
     offer_all();
     if (loop_run() != 0)
         log_die(EXIT_FAILED, "pselect: %s", strerror(errno));
+    log_flush();
     return exit_code;
 }
