@@ -80,7 +80,7 @@ meter_end()
 {
     [ -n "$cpu_top" ] || return 0
     for dir in "$cpu_top"/* "$mem_top"/* "$cpu_top" "$mem_top"; do
-        [ ! -d "$dir" ] || rmdir "$dir" 2>/dev/null || :
+        [ ! -d "$dir" ] || rmdir "$dir" 2>/dev/null || say "$dir is left"
     done
 }
 
@@ -163,21 +163,37 @@ group_pss()
     done | awk '$1 == "Pss:" {sum += $2} END {print sum + 0}'
 }
 
-# Charged to the group, kB, without files, which the page cache keeps.
-charged()
+# group_kernel GROUP: kB that the kernel has for it; nothing where there is no cgroup. It is
+# exact, while what is charged in all is rounded up to some hundred kB for each processor.
+group_kernel()
 {
-    awk '
-        FILENAME ~ /memory\.stat$/ { if ($1 == "file" || $1 == "total_cache") files = $2; next }
-        { all = $1 }
-        END { printf "%d\n", (all - files) / 1024 }' "$@"
+    case $meter in
+    'cgroup v2') awk '$1 == "kernel" || $1 == "sock" {sum += $2} END {printf "%d\n", sum / 1024}' "$mem_top/$1/memory.stat" ;;
+    'cgroup v1') echo $(($(cat "$mem_top/$1/memory.kmem.usage_in_bytes") / 1024)) ;;
+    esac
 }
 
-# group_memory GROUP PID...: kB, the kernel's for it included where it is a cgroup.
+# The kernel adds up a cgroup's memory every two seconds, and when much has changed.
+settle()
+{
+    if [ -n "$mem_top" ]; then
+        sleep "${BENCH_SETTLE:-2.2}" 2>/dev/null || sleep 3
+    else
+        sleep 0.3 2>/dev/null || sleep 1
+    fi
+}
+
+# group_memory GROUP PID...: kB in use by the programs themselves and by the kernel for
+# them, without files in the page cache; without the kernel's where there is no cgroup.
 group_memory()
 {
     case $meter in
-    'cgroup v2') charged "$mem_top/$1/memory.stat" "$mem_top/$1/memory.current" ;;
-    'cgroup v1') charged "$mem_top/$1/memory.stat" "$mem_top/$1/memory.usage_in_bytes" ;;
-    /proc) group_pss "$@" ;;
+    'cgroup v2') anonymous=$(sed -n 's/^anon //p' "$mem_top/$1/memory.stat") ;;
+    'cgroup v1') anonymous=$(sed -n 's/^total_rss //p' "$mem_top/$1/memory.stat") ;;
+    /proc)
+        group_pss "$@"
+        return
+        ;;
     esac
+    echo $((anonymous / 1024 + $(group_kernel "$1")))
 }
