@@ -7,7 +7,7 @@ first_p50_us first_paused_p50_us idle_kb session_relay_kb session_connect_kb ses
 
 # bench PART [VARIABLE=VALUE...]: leaves its results in $D.
 bench() {
-    env BENCH_DIR="$D" BENCH_SVG="$D/plot.svg" BENCH_PEERS=relayd BENCH_ROUNDS=1 BENCH_SECONDS=0.2 BENCH_HOLD=20 \
+    env BENCH_DIR="$D" BENCH_SVG="$D/plot.svg" BENCH_PEERS=relayd BENCH_ROUNDS=1 BENCH_SECONDS=0.1 BENCH_HOLD=20 \
         BENCH_SETTLE=0.1 RELAYD="${RELAYD_WORDS[0]}" RELAY_CONNECT="${CONNECT_WORDS[0]}" "${@:2}" bench/run "$1" 2>"$D/bench.err" || {
         cat "$D/bench.err"
         return 1
@@ -53,15 +53,10 @@ plausible() {
     grep -E '^meter (cgroup v[12]|/proc)$' "$D/about"
 }
 
-@test "a short bench by /proc has every figure" {
-    bench main BENCH_METER=proc
-    plausible
+@test "growth, by /proc: with sessions held, and with more services than one relay-connect has" {
+    bench growth BENCH_METER=proc BENCH_HELD='5 20' BENCH_SERVICES=40
     grep -x 'meter /proc' "$D/about"
-}
-
-@test "growth: with sessions held, and with more services than one relay-connect has" {
-    bench growth BENCH_HELD='5 20' BENCH_SERVICES='1 40'
-    for name in held_5 held_20 services_1 services_40; do
+    for name in held_5 held_20 services_40; do
         between growth "${name}_per_s" 1 1000000
         between growth "${name}_cpu_us" 1 1000000
         between growth "${name}_memory_kb" 50 1000000
