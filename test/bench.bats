@@ -49,13 +49,13 @@ plausible() {
     bench main TMPDIR="$D" BENCH_PEERS='chisel relayd'
     plausible
     nothing_left
-    command -v chisel || grep -x 'chisel: chisel is not on PATH' "$D/missing"
-    grep -E '^meter (cgroup v[12]|/proc)$' "$D/about"
+    command -v chisel || grep -x 'chisel: chisel is not on PATH' "$D/main.missing"
+    grep -E '^meter (cgroup v[12]|/proc)$' "$D/main.about"
 }
 
 @test "growth, by /proc: with sessions held, and with more services than one relay-connect has" {
     bench growth BENCH_METER=proc BENCH_HELD='5 20' BENCH_SERVICES=40
-    grep -x 'meter /proc' "$D/about"
+    grep -x 'meter /proc' "$D/growth.about"
     for name in held_5 held_20 services_40; do
         between growth "${name}_per_s" 1 1000000
         between growth "${name}_cpu_us" 1 1000000
@@ -78,9 +78,9 @@ write_results() {
         done >>"$D/growth"
     done >"$D/main"
     printf 'relayd idle_kb 1 84\nrathole idle_kb 1 84\n' >>"$D/main"
-    printf 'date 2000-01-01\nsystem X\nmeter /proc\n' >"$D/about"
-    printf 'relayd relayd 1\n' >"$D/versions"
-    printf 'bore: not installed\n' >"$D/missing"
+    printf 'date 2000-01-01\nsystem X\nmeter /proc\n' >"$D/main.about"
+    printf 'relayd relayd 1\n' >"$D/main.versions"
+    printf 'bore: not installed\n' >"$D/main.missing"
 }
 
 @test "tables have medians, spread and ratios" {
