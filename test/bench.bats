@@ -40,8 +40,8 @@ plausible() {
     between main one_gbit 0.01 1000
     between main short_per_s 1 1000000
     between main short_failed 0 0
-    between main idle_kb 50 100000
-    between main session_kb 1 10000
+    between main idle_kb 50 1000000
+    between main session_kb 1 100000
     [ "$(figure main short_p50_us)" -le "$(figure main short_p99_us)" ]
 }
 
