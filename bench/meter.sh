@@ -64,7 +64,7 @@ begin_proc()
 {
     cpu_top=
     mem_top=
-    ticks=$(getconf CLK_TCK)
+    ticks=$(getconf CLK_TCK 2>/dev/null || echo 100)
     meter=/proc
 }
 
@@ -114,9 +114,9 @@ group_run()
 tree_of()
 {
     [ $# -gt 0 ] || return 0
-    ps -A -o pid= -o ppid= | awk -v roots="$*" '
+    { cat /proc/[0-9]*/stat 2>/dev/null || :; } | awk -v roots="$*" '
         BEGIN { n = split(roots, r); for (i = 1; i <= n; i++) in_tree[r[i]] = 1 }
-        { pid[NR] = $1; parent[NR] = $2 }
+        { pid[NR] = $1; sub(/.*\) /, ""); parent[NR] = $2 }
         END {
             do {
                 more = 0
