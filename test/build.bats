@@ -67,10 +67,10 @@ memory() {
     cmp "$D/first/relay-connect" "$D/tree/relay-connect"
 }
 
-@test "the test tools and fuzz targets, without a warning" {
+@test "the tools of tests and benchmarks and the fuzz targets, without a warning" {
     for compiler in gcc clang; do
         command -v "$compiler" >/dev/null || continue
-        for tool in test/tools/*.c test/fuzz/*.c; do
+        for tool in test/tools/*.c test/fuzz/*.c bench/*.c; do
             "$compiler" -std=c99 -pedantic -Wall -Wextra -Wshadow -Werror -D_POSIX_C_SOURCE=200809L -c -o "$D/tool.o" "$tool"
         done
     done
