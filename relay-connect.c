@@ -3,7 +3,6 @@
  * and wiring.
  */
 #include "lib/child.h"
-#include "lib/copy.h"
 #include "lib/keys.h"
 #include "lib/leave.h"
 #include "lib/log.h"
@@ -335,7 +334,6 @@ int main(int argc, char **argv)
     if (via != NULL)
         check_via();
     parse_targets(argc - first - 1, argv + first + 1);
-    copy_setup(peer_seconds);
     load_key();
     check_proxy();
     name_targets();
