@@ -372,11 +372,7 @@ end_idle() {
 }
 
 no_listeners() {
-    local port
-
-    for port in "${PORTS[@]}"; do
-        ! ss -Hltnp "sport = :$port" | grep . || return 1
-    done
+    not grep -E ":($(IFS='|'; echo "${PORTS[*]:-none}"))\$" <(ss -Hltn | awk '{print $4}')
 }
 
 no_complaints() {
