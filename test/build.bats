@@ -1,4 +1,5 @@
 # Building: no compiler has anything to say, and what comes out is small.
+# long: 40 s
 
 load helper
 

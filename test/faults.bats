@@ -1,6 +1,7 @@
 # Faults of the machine: calls that fail cost the one connection they are for.
 # strace makes them fail (-e inject), in the programs as they are; it comes to
 # a program that runs and goes again, so that what follows is seen too.
+# long: 45 s
 
 load helper
 load auth
