@@ -182,7 +182,7 @@ pid_t nursery_fork(int channel)
         if (nursery.pid > 0)
             kill(nursery.pid, SIGKILL);
         nursery_close();
-        errno = ENOSYS;
+        errno = ETIMEDOUT;
         return -1;
     }
     errno = answer.error;

@@ -23,7 +23,8 @@ void nursery_setup(const char *program, int reports);
 
 /*
  * A new child of this process, which runs worker_child_run on its copy of the
- * channel. Its pid; -1 with errno (ENOSYS: there is no nursery here).
+ * channel. Its pid; -1 with errno (ENOSYS: there is no nursery here; ETIMEDOUT:
+ * it did not answer, and may have given the channel to a child nobody knows).
  */
 pid_t nursery_fork(int channel);
 

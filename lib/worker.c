@@ -147,21 +147,40 @@ static pid_t fork_here(struct worker *w, int channel)
     return pid;
 }
 
-static pid_t start_process(struct worker *w)
+/* Returns the child's end of its channel, or -1 with errno. */
+static int open_channel(struct worker *w)
 {
     int ends[2];
-    pid_t pid;
 
-    if (os_random(&w->token, sizeof w->token) != 0 || handover_pair(ends) != 0)
+    if (handover_pair(ends) != 0)
         return -1;
     w->channel = ends[0];
     channels++;
-    pid = nursery_fork(ends[1]);
+    return ends[1];
+}
+
+static pid_t start_process(struct worker *w)
+{
+    int end;
+    pid_t pid;
+
+    if (os_random(&w->token, sizeof w->token) != 0 || (end = open_channel(w)) < 0)
+        return -1;
+    pid = nursery_fork(end);
+    if (pid < 0 && errno == ETIMEDOUT) {
+        /* A child that was made after all finds nobody there, and leaves. */
+        close(end);
+        close_channel(w);
+        end = open_channel(w);
+        if (end < 0)
+            return -1;
+        errno = ENOSYS;
+    }
     if (pid > 0)
         child_adopt(&w->child, pid);
     else if (errno == ENOSYS)
-        pid = fork_here(w, ends[1]);
-    close(ends[1]);
+        pid = fork_here(w, end);
+    close(end);
     return pid;
 }
 
