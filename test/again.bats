@@ -191,8 +191,10 @@ never_two_in_one() {
     serve_by_hand web
     served_client
     ends_well 1
+    killed=$SESSION_PID
     served_client
-    killed=$SESSION_PID killed_client=$CLIENT_FD killed_server=$DATA_FD
+    [ "$SESSION_PID" = "$killed" ]
+    killed_client=$CLIENT_FD killed_server=$DATA_FD
     served_client
     kill -KILL "$killed"
     [ "$(rest "$killed_client")" = "= reset" ]
@@ -328,7 +330,9 @@ descriptors_of() {
     serve_by_hand web
     served_client
     ends_well 1
+    first=$SESSION_PID
     served_client
+    [ "$SESSION_PID" = "$first" ]
     [ "$(descriptors_of "$SESSION_PID")" = "/dev/null=3 pipe=1 socket=3 " ]
 }
 
