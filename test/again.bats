@@ -100,8 +100,8 @@ never_two_in_one() {
     start_connect --child-uses 1 "127.0.0.1:$CONTROL" "$LOAD"
     for i in 1 2 3; do
         one_session "$i"
-        wait_for idle_count relayd 0
-        wait_for idle_count connect 0
+        wait_at_most 3 idle_count relayd 0
+        wait_at_most 3 idle_count connect 0
     done
     [ "$(served_by relayd | distinct)" -eq 3 ]
     [ "$(served_by connect | distinct)" -eq 3 ]
@@ -372,13 +372,27 @@ quiet() {
     load_served 12
 }
 
+# It has written something, and cannot go on.
+stuck() {
+    local before=$written
+
+    written=$(sed -n 's/^wchar: //p' "/proc/$1/io")
+    [ "$written" -gt 0 ] && [ "$written" = "$before" ]
+}
+
 @test "a client that never reads, and is gone, leaves its bytes to nobody" {
     start_relayd
     serve_by_hand web
     served_client
     first=$SESSION_PID
-    head -c 100000 /dev/zero | tr '\0' x >&"$DATA_FD"
+    (
+        hang_up "$CLIENT_FD"
+        exec head -c 100000000 /dev/zero >&"$DATA_FD" 2>/dev/null
+    ) &
+    writer=$! written=0
+    wait_for stuck "$writer"
     hang_up "$CLIENT_FD"
+    not wait "$writer"
     wait_said relayd '^end .* reason=reset$'
     served_client
     [ "$SESSION_PID" = "$first" ]
