@@ -9,6 +9,7 @@
 
 #include "new_line.h"
 #include "new_proof.h"
+#include "new_ready.h"
 #include "../command.h"
 #include "../keys.h"
 #include "../line.h"
@@ -45,6 +46,7 @@ struct link {
     char nonce[NEW_NONCE];          /* what was sent with [HELLO] where there is a key */
     bool proved;                    /* the relay has shown that it has that key */
     bool busy;                      /* the one client of a TARGET_STDIO is served */
+    struct new_ready ready;
     struct link *next;
 };
 
@@ -55,6 +57,7 @@ struct job {
     const struct link *link;
     struct addr relay;              /* where the data connection goes, */
     struct dial_host host;          /* or, with a host in [NEW] or with --via, the name of it */
+    const struct leg *ready;        /* the data connection where there is one already; NULL: it is to be made */
     const struct new_line *line;
     const char *turn_away;          /* why it is only claimed and reset; NULL: it is served */
     bool has_proof;
@@ -152,7 +155,9 @@ static void serve(void *arg, struct session_report *report)
     const struct job *job = arg;
     struct leg relay;
 
-    if (connect_relay(job, &relay, report->why) != 0)
+    if (job->ready != NULL)
+        relay = *job->ready;
+    else if (connect_relay(job, &relay, report->why) != 0)
         return;
     serve_leg(job, &relay, report);
     if (relay.command > 0)
@@ -220,15 +225,16 @@ static void prove_data(struct job *job)
     job->has_proof = true;
 }
 
-static void start_session(struct link *l, const struct new_line *line)
+/* ready stays the caller's; NULL: the child connects. Returns whether there is a child. */
+static bool start_session(struct link *l, const struct new_line *line, const struct leg *ready)
 {
-    struct job job = {.link = l, .relay = l->relay, .line = line, .turn_away = why_not(l)};
+    struct job job = {.link = l, .relay = l->relay, .ready = ready, .line = line, .turn_away = why_not(l)};
     struct session_plan plan = {
         .service = l->offering->name,
         .client = &line->from,
         .body = serve,
         .arg = &job,
-        .keep = {-1, -1, -1, -1},
+        .keep = {ready != NULL ? ready->rfd : -1, -1, -1, -1},
         .stdio = stdio_of(&job),
         .leads_group = l->offering->target->kind == TARGET_COMMAND || l->offering->via != NULL,
         .owner = l,
@@ -236,19 +242,30 @@ static void start_session(struct link *l, const struct new_line *line)
     bool only_one = l->offering->target->kind == TARGET_STDIO && job.turn_away == NULL;
     char client[ADDR_TEXT];
 
-    where(&job);
+    if (ready == NULL)
+        where(&job);
     prove_data(&job);
     if (only_one)
         plan.ended = stdio_served;
     if (session_start(&plan) < 0) {
         lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=limit error=%e", l->offering->name,
                       addr_text(&line->from, client), strerror(errno));
-        return;
+        return false;
     }
     if (only_one) {
         l->busy = true;
         child_has_stdio();
     }
+    return true;
+}
+
+/* A client has come on a ready connection, which is its session's now, or of no use to anybody. */
+static void ready_started(void *owner, struct leg leg, const struct new_line *line)
+{
+    if (start_session(owner, line, &leg))
+        leg_drop(&leg);
+    else
+        leg_reset(&leg);
 }
 
 /* The control connection. */
@@ -257,6 +274,7 @@ static void disconnect(struct link *l, const char *reason)
 {
     loop_remove(&l->watch);
     uplink_close(&l->uplink, l->watch.fd);
+    new_ready_drop(&l->ready);
     l->watch.fd = -1;
     timer_stop(&l->deadline);
     timer_stop(&l->silence);
@@ -304,6 +322,8 @@ static void say_hello(struct link *l)
         text_add(&t, " port=%u", l->offering->target->public_port);
     else if (l->public_port != 0)
         text_add(&t, " want=%u", l->public_port);
+    if (l->ready.most > 0)
+        text_add(&t, " ready=%d", l->ready.most);
     if (keys_in_use())
         text_add(&t, " nonce=%s", l->nonce);
     text_add(&t, "\n");
@@ -367,8 +387,9 @@ static void error(struct link *l, const struct new_line *line)
 static void act(struct link *l, const struct new_line *line)
 {
     bool plain = keys_in_use() && line->word == NEW_NEW && !line->has_id;
+    bool serves = line->word == NEW_PUBLIC || line->word == NEW_NEW || line->word == NEW_READY;
 
-    if (plain || (!l->proved && (line->word == NEW_PUBLIC || line->word == NEW_NEW))) {
+    if (plain || (!l->proved && serves)) {
         refuse_relay(l, "the relay does not ask for the key");
         return;
     }
@@ -379,7 +400,13 @@ static void act(struct link *l, const struct new_line *line)
     case NEW_NEW:
         if (!line->has_id)
             uplink_reached(&l->uplink);
-        start_session(l, line);
+        start_session(l, line, NULL);
+        break;
+    case NEW_READY:
+        if (line->has_id)
+            new_ready_told(&l->ready, line->id);
+        else
+            disconnect(l, "line");
         break;
     case NEW_PING:
         say(l, "[PONG]\n", 7);
@@ -458,6 +485,7 @@ static void connected(void *owner, int fd)
     }
     sock_control_options(fd, l->offering->silence_seconds);
     line_reset(&l->line);
+    new_ready_begin(&l->ready, &l->relay);
     say_hello(l);
 }
 
@@ -489,6 +517,15 @@ static int offer(const struct offering *o, const struct server_hooks *hooks)
         .ended = ended,
         .owner = l,
     };
+    l->ready = (struct new_ready){
+        .service = o->name,
+        .most = o->ready,
+        .silence_seconds = o->silence_seconds,
+        .started = ready_started,
+        .owner = l,
+    };
+    if (new_ready_init(&l->ready) != 0)
+        return -1;
     l->next = links;
     links = l;
     uplink_start(&l->uplink);
