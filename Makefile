@@ -14,10 +14,11 @@ DESTDIR =
 COMPILE = $(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -c -o $@
 
 # What both programs are made of.
-COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o lib/key.o \
+COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o lib/handover.o lib/key.o \
 	lib/keyfile.o lib/keys.o lib/leave.o lib/leg.o lib/line.o lib/log.o lib/lograte.o lib/loop.o \
-	lib/name.o lib/options.o lib/os-generic.o lib/os-linux.o lib/proxy.o lib/sandbox.o lib/session.o \
-	lib/sha256.o lib/slab.o lib/sock.o lib/text.o lib/wipe.o lib/proto/new_line.o lib/proto/new_proof.o
+	lib/name.o lib/nursery.o lib/opening.o lib/options.o lib/os-generic.o lib/os-linux.o lib/proxy.o \
+	lib/report.o lib/sandbox.o lib/session.o lib/sha256.o lib/slab.o lib/sock.o lib/text.o lib/wipe.o \
+	lib/worker.o lib/worker_child.o lib/proto/new_line.o lib/proto/new_proof.o
 
 RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o lib/rendezvous.o \
 	lib/rights.o lib/service.o lib/sticky.o lib/tally.o lib/proto/new_auth.o lib/proto/new_conn.o \
@@ -25,7 +26,7 @@ RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o l
 	lib/proto/new_words.o lib/proto/relay_protos.o
 
 CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o lib/via.o \
-	lib/proto/new_ready.o lib/proto/new_server.o lib/proto/server_protos.o
+	lib/proto/new_ready.o lib/proto/new_server.o lib/proto/new_session.o lib/proto/server_protos.o
 
 all: relayd relay-connect
 
@@ -41,12 +42,12 @@ relay-connect: $(CONNECT) $(COMMON)
 
 # Every object depends on every header: they are small, and a build takes seconds.
 HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.h lib/command.h \
-	lib/copy.h lib/dial.h lib/key.h lib/keyfile.h lib/keys.h lib/leave.h lib/leg.h lib/line.h \
-	lib/listener.h lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h lib/options.h lib/os.h \
-	lib/portpool.h lib/preamble.h lib/proxy.h lib/rendezvous.h lib/rights.h lib/sandbox.h lib/service.h \
+	lib/copy.h lib/dial.h lib/handover.h lib/job.h lib/key.h lib/keyfile.h lib/keys.h lib/leave.h lib/leg.h lib/line.h \
+	lib/listener.h lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h lib/nursery.h lib/opening.h lib/options.h lib/os.h \
+	lib/portpool.h lib/preamble.h lib/proxy.h lib/rendezvous.h lib/report.h lib/rights.h lib/sandbox.h lib/service.h \
 	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h \
-	lib/uplink.h lib/via.h lib/wipe.h lib/proto/new_auth.h lib/proto/new_conn.h lib/proto/new_line.h \
-	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h \
+	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/new_auth.h lib/proto/new_conn.h lib/proto/new_line.h \
+	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h lib/proto/new_session.h \
 	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/relay_proto.h lib/proto/server_proto.h
 
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
@@ -70,8 +71,10 @@ CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib
 test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/codecs.c $(CODECS)
 
-test/tools/forbidden: test/tools/forbidden.c lib/sandbox.o lib/sandbox.h
-	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/forbidden.c lib/sandbox.o
+SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/wipe.o
+
+test/tools/forbidden: test/tools/forbidden.c $(SANDBOX) $(HEADERS)
+	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/forbidden.c $(SANDBOX)
 
 $(FUZZERS): $(FUZZERS:=.c) test/fuzz/fuzz.h test/fuzz/replay.c $(FUZZED) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ $@.c test/fuzz/replay.c $(FUZZED)

@@ -8,6 +8,7 @@
 #include "lib/leave.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/nursery.h"
 #include "lib/options.h"
 #include "lib/name.h"
 #include "lib/os.h"
@@ -41,6 +42,7 @@ static const char *key_file;
 static int connect_seconds = 10, silence_seconds = 45, peer_seconds = 300;
 static int max_sessions = 256;
 static int ready;
+static struct session_rules session_rules = {.child_uses = 100, .spare_children = 32};
 static int proxy_version;
 
 static const struct option options[] = {
@@ -59,6 +61,10 @@ static const struct option options[] = {
     {'P', "proxy-protocol", "1|2", "tell the local server who the client is, by a PROXY header",
      .number = &proxy_version, .min = 1, .max = 2},
     {0, "max-sessions", "N", "sessions at once (256)", .number = &max_sessions, .min = 1, .max = 1000000},
+    {0, "child-uses", "N", "sessions that one process serves, one after the other (100)",
+     .number = &session_rules.child_uses, .min = 1, .max = 1000000},
+    {0, "spare-children", "N", "processes kept for 5 s while they have no session (32)",
+     .number = &session_rules.spare_children, .min = 0, .max = 1000000},
     {0},
 };
 
@@ -329,6 +335,7 @@ static void offer_all(void)
             .connect_seconds = connect_seconds,
             .silence_seconds = silence_seconds,
             .ready = ready,
+            .peer_seconds = peer_seconds,
             .max_sessions = max_sessions,
             .proxy_version = proxy_version,
         };
@@ -343,6 +350,7 @@ int main(int argc, char **argv)
     int first;
 
     os_title_init(argv);
+    nursery_if_asked(argv);
     log_init(program.name);
     first = options_parse(&program, argc, argv);
     if (first == argc)
@@ -358,7 +366,8 @@ int main(int argc, char **argv)
     check_proxy();
     check_ready();
     name_targets();
-    if (loop_init() != 0 || child_init() != 0 || session_init(program.name, max_sessions + TURNED_AWAY) != 0)
+    session_rules.most = max_sessions + TURNED_AWAY;
+    if (loop_init() != 0 || child_init() != 0 || session_init(program.name, &session_rules) != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
     check_descriptors();
     leave_on_signals(proto->stop);

@@ -6,7 +6,6 @@
  */
 #include "lib/child.h"
 #include "lib/cidr.h"
-#include "lib/copy.h"
 #include "lib/keys.h"
 #include "lib/leave.h"
 #include "lib/listener.h"
@@ -14,6 +13,7 @@
 #include "lib/lograte.h"
 #include "lib/loop.h"
 #include "lib/newcomers.h"
+#include "lib/nursery.h"
 #include "lib/options.h"
 #include "lib/os.h"
 #include "lib/preamble.h"
@@ -49,6 +49,8 @@ static struct service_rules rules = {
     .ping_seconds = 15,
     .silence_seconds = 45,
 };
+
+static struct session_rules session_rules = {.child_uses = 100, .spare_children = 32};
 
 static const char *key_file;
 static int peer_seconds = 300, log_rate = 20;
@@ -86,6 +88,10 @@ static const struct option options[] = {
      .number = &rules.max_unknown, .min = 1, .max = 1000000},
     {0, "max-ready", "N", "connections that servers make ahead of clients, of all services (512)",
      .number = &rules.max_ready, .min = 1, .max = 1000000},
+    {0, "child-uses", "N", "sessions that one process serves, one after the other (100)",
+     .number = &session_rules.child_uses, .min = 1, .max = 1000000},
+    {0, "spare-children", "N", "processes kept for 5 s while they have no session (32)",
+     .number = &session_rules.spare_children, .min = 0, .max = 1000000},
     {0, "max-log-rate", "N", "lines a second of each of the log's words refuse, reject, unready (20)",
      .number = &log_rate, .min = 1, .max = 1000000},
     {0, "proxy-from", "CIDR[,CIDR...]", "who must begin connections with a PROXY header", .text = &proxy_from},
@@ -331,8 +337,10 @@ static void set_up(void)
     if (loop_init() != 0 || child_init() != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
     check_descriptors();
-    if (session_init(program.name, rules.max_sessions) != 0 || newcomers_setup(rules.max_unknown) != 0 ||
-        rendezvous_setup(rules.max_sessions, rules.claim_seconds * 1000LL, rules.idle_seconds * 1000) != 0 ||
+    session_rules.most = rules.max_sessions;
+    if (session_init(program.name, &session_rules) != 0 || newcomers_setup(rules.max_unknown) != 0 ||
+        rendezvous_setup(rules.max_sessions, rules.claim_seconds * 1000LL, rules.idle_seconds * 1000,
+                         peer_seconds) != 0 ||
         service_setup(&rules, ports_in_all()) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
     if (proxy_from != NULL && preamble_setup(proxy_from, rules.max_unknown, rules.line_seconds) != 0)
@@ -418,6 +426,7 @@ int main(int argc, char **argv)
     int first;
 
     os_title_init(argv);
+    nursery_if_asked(argv);
     log_init(program.name);
     first = options_parse(&program, argc, argv);
     check_public_host();
@@ -425,7 +434,6 @@ int main(int argc, char **argv)
     check_pool_addr();
     parse_listens(argc - first, argv + first);
     lograte_setup(log_rate);
-    copy_setup(peer_seconds);
     load_keys();
     check_rights();
     set_up();

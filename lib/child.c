@@ -55,6 +55,13 @@ int child_init(void)
     return 0;
 }
 
+void child_adopt(struct child *c, pid_t pid)
+{
+    c->pid = pid;
+    c->next = living[(unsigned)pid % BUCKETS];
+    living[(unsigned)pid % BUCKETS] = c;
+}
+
 pid_t child_fork(struct child *c)
 {
     pid_t pid = os_fork();
@@ -67,9 +74,7 @@ pid_t child_fork(struct child *c)
             forget_secrets();
         return 0;
     }
-    c->pid = pid;
-    c->next = living[(unsigned)pid % BUCKETS];
-    living[(unsigned)pid % BUCKETS] = c;
+    child_adopt(c, pid);
     return pid;
 }
 
@@ -104,6 +109,19 @@ void child_keep(const int *fds, int count, unsigned stdio)
             return;
         next = keep + 1;
     }
+}
+
+void child_place(const int *fds, int count)
+{
+    int first = STDERR_FILENO + 1, above[CHILD_PLACED];
+
+    for (int i = 0; i < count; i++)
+        above[i] = fcntl(fds[i], F_DUPFD, first + count);
+    for (int fd = 0; fd < first; fd++)
+        dup2(null_fd, fd);
+    for (int i = 0; i < count; i++)
+        dup2(above[i], first + i);
+    os_close_range(first + count, INT_MAX);
 }
 
 void child_has_stdio(void)

@@ -30,6 +30,9 @@ int child_init(void);
  */
 pid_t child_fork(struct child *c);
 
+/* A process that was made otherwise is this one's child, too: c is kept until its end. */
+void child_adopt(struct child *c, pid_t pid);
+
 /* Called in every child that is forked from now on: what children must not know is forgotten there. */
 void child_forgets(void (*forget)(void));
 
@@ -38,6 +41,14 @@ enum { CHILD_STDIN = 1, CHILD_STDOUT = 2, CHILD_STDERR = 4 };
 
 /* In a child: closes every descriptor but the standard ones and these (-1 is skipped). */
 void child_keep(const int *fds, int count, unsigned stdio);
+
+/*
+ * In a child: these, CHILD_PLACED at most, become the first descriptors behind the standard ones, in
+ * this order, and stay open over exec; all others are closed. The standard
+ * ones become /dev/null.
+ */
+#define CHILD_PLACED 2
+void child_place(const int *fds, int count);
 
 /* In the parent: a child has its standard input and output now; here they become /dev/null. */
 void child_has_stdio(void);

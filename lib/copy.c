@@ -14,6 +14,12 @@
 
 #define BUFFER_BYTES 32768
 
+/* What is read at once until that is filled for the first time: most sessions say little, and touch no more. */
+#define SMALL_BYTES 1024
+
+/* After so long without a byte a session is quiet, in milliseconds. */
+#define QUIET_MS 1000
+
 /* How often one direction may move a buffer before the other has its turn. */
 #define ROUNDS 8
 
@@ -35,9 +41,11 @@
 enum { CLIENT, SERVER, SIDES };
 
 struct side {
+    int which;                  /* CLIENT or SERVER */
     struct leg *leg;
     char *buffer;               /* what was read from this side */
-    size_t at, len;             /* of it, not yet written to the other */
+    size_t size;                /* of it */
+    size_t at, len;             /* of what was read, not yet written to the other */
     unsigned long long moved;   /* bytes written to the other */
     bool ended;                 /* its end of file was read */
     bool passed;                /* and passed on */
@@ -50,14 +58,25 @@ struct copy {
     int idle_ms;
     long long moved_at;
     bool settled;               /* nothing waits for an acknowledgement */
+    bool moving;                /* something moved since it was quiet */
+    bool probed;                /* the peers are probed by now */
 };
 
-static char buffers[SIDES][BUFFER_BYTES];
+static char small[SIDES][SMALL_BYTES], large[SIDES][BUFFER_BYTES];
+static bool large_used[SIDES];      /* since it was given back */
 static int peer_seconds;
+static void (*when_quiet)(void *owner);
+static void *quiet_owner;
 
 void copy_setup(int peer_timeout)
 {
     peer_seconds = peer_timeout;
+}
+
+void copy_when_quiet(void (*then)(void *owner), void *owner)
+{
+    when_quiet = then;
+    quiet_owner = owner;
 }
 
 static int silent_check_ms(void)
@@ -80,7 +99,7 @@ static bool can_read(const struct side *s)
 /* Returns 1 if something moved, 0 if not now, -1 with errno. */
 static int fill(struct side *s)
 {
-    ssize_t got = read(s->leg->rfd, s->buffer, BUFFER_BYTES);
+    ssize_t got = read(s->leg->rfd, s->buffer, s->size);
 
     if (got < 0)
         return would_block() ? 0 : -1;
@@ -109,8 +128,28 @@ static int drain(struct side *s, struct side *to)
     return 1;
 }
 
-/* Moves from one side to the other what can be moved now. Returns 0, or -1 with errno. */
-static int pump(struct side *from, struct side *to)
+/* What fills the small buffer is more than a few words. The buffer is empty. */
+static void grow(struct side *s)
+{
+    s->buffer = large[s->which];
+    s->size = BUFFER_BYTES;
+    large_used[s->which] = true;
+}
+
+static void shrink(struct side *s)
+{
+    if (large_used[s->which])
+        os_give_back(large[s->which], BUFFER_BYTES);
+    large_used[s->which] = false;
+    s->buffer = small[s->which];
+    s->size = SMALL_BYTES;
+}
+
+/*
+ * Moves from one side to the other what can be moved now; ending: its end of file
+ * is there behind the bytes. Returns 0, or -1 with errno.
+ */
+static int pump(struct side *from, struct side *to, bool ending)
 {
     bool blocking = from->leg->may_block || to->leg->may_block;
 
@@ -122,7 +161,7 @@ static int pump(struct side *from, struct side *to)
 
             if (got <= 0)
                 return got;
-            full = from->len == BUFFER_BYTES;
+            full = from->len == from->size;
             if (to->leg->may_block && from->len > 0)
                 return 0;       /* poll is to say first that it takes any */
         }
@@ -131,6 +170,8 @@ static int pump(struct side *from, struct side *to)
 
             if (put < 0 || from->len > 0)
                 return put < 0 ? -1 : 0;
+            if (full && from->size < BUFFER_BYTES)
+                grow(from);
         }
         if (from->ended) {
             if (!from->passed && leg_end_write(to->leg) != 0)
@@ -138,7 +179,7 @@ static int pump(struct side *from, struct side *to)
             from->passed = true;
             return 0;
         }
-        if (!full)
+        if (!full && !ending)
             return 0;
     }
     return 0;
@@ -158,7 +199,7 @@ static void want(struct pollfd *p, int fd, short events)
  */
 static void want_side(struct pollfd polled[2], struct side *s, const struct side *other)
 {
-    short in = can_read(s) ? POLLIN : 0;
+    short in = can_read(s) ? POLLIN | os_poll_ended : 0;
     short out = other->len > 0 ? POLLOUT : 0;
     bool finished = s->passed && other->passed;
 
@@ -181,9 +222,9 @@ static int react(struct side *s, struct side *other, const struct pollfd polled[
     bool read_it = in != 0 && can_read(s);
     bool write_it = out != 0 && other->len > 0;
 
-    if (read_it && pump(s, other) != 0)
+    if (read_it && pump(s, other, (in & os_poll_ended) != 0) != 0)
         return -1;
-    if (write_it && pump(other, s) != 0)
+    if (write_it && pump(other, s, false) != 0)
         return -1;
     if (read_it || write_it || (in | out) == 0)
         return 0;
@@ -201,6 +242,8 @@ static int patience(const struct copy *c)
 {
     int wait = c->settled ? -1 : silent_check_ms();
 
+    if (c->moving && (wait < 0 || wait > QUIET_MS))
+        wait = QUIET_MS;
     if (c->idle_ms > 0) {
         long long left = c->moved_at + c->idle_ms - clock_ms();
 
@@ -208,6 +251,22 @@ static int patience(const struct copy *c)
             wait = left > 0 ? (int)left : 0;
     }
     return wait;
+}
+
+/* What costs others memory is given up. A peer that has nothing to say is asked whether it is there. */
+static void rest(struct copy *c)
+{
+    c->moving = false;
+    for (int i = 0; i < SIDES; i++) {
+        if (c->side[i].len == 0)
+            shrink(&c->side[i]);
+        if (!c->probed && leg_is_socket(c->side[i].leg))
+            sock_probe(c->side[i].leg->rfd);
+    }
+    c->probed = true;
+    if (when_quiet != NULL)
+        when_quiet(quiet_owner);
+    when_quiet = NULL;
 }
 
 /* Nothing came for that long. Returns 0 to go on, or -1 with *end set. */
@@ -219,6 +278,8 @@ static int waited(struct copy *c, enum copy_end *end)
         *end = COPY_IDLE;
         return -1;
     }
+    if (c->moving)
+        rest(c);
     for (int i = 0; i < SIDES; i++) {
         bool unacknowledged;
 
@@ -255,8 +316,12 @@ static bool finished(const struct copy *c)
 
 static enum copy_end move_all(struct copy *c)
 {
+    struct side *client = &c->side[CLIENT], *server = &c->side[SERVER];
     enum copy_end end;
 
+    /* Mostly the client has spoken by now. */
+    if (!client->leg->may_block && !server->leg->may_block && pump(client, server, false) != 0)
+        return end_of_errno();
     while (!finished(c)) {
         int ready;
 
@@ -270,6 +335,7 @@ static enum copy_end move_all(struct copy *c)
         if (ready <= 0)
             continue;
         c->settled = false;
+        c->moving = true;
         if (c->idle_ms > 0)
             c->moved_at = clock_ms();
         for (int i = 0; i < SIDES; i++)
@@ -281,12 +347,15 @@ static enum copy_end move_all(struct copy *c)
 
 void copy_run(struct leg *client, struct leg *server, int idle_ms, struct copy_result *result)
 {
-    struct copy c = {.idle_ms = idle_ms};
+    struct copy c = {.idle_ms = idle_ms, .moving = true};
 
     c.side[CLIENT].leg = client;
     c.side[SERVER].leg = server;
-    for (int i = 0; i < SIDES; i++)
-        c.side[i].buffer = buffers[i];
+    for (int i = 0; i < SIDES; i++) {
+        c.side[i].which = i;
+        c.side[i].buffer = small[i];
+        c.side[i].size = SMALL_BYTES;
+    }
     if (idle_ms > 0)
         c.moved_at = clock_ms();
     result->end = move_all(&c);
@@ -300,4 +369,5 @@ void copy_run(struct leg *client, struct leg *server, int idle_ms, struct copy_r
         else
             leg_reset(c.side[i].leg);
     }
+    when_quiet = NULL;
 }

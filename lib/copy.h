@@ -31,9 +31,12 @@ struct copy_result {
  */
 void copy_setup(int peer_timeout);
 
+/* Of the next copy_run: once nothing has moved for a second, this is called, once. */
+void copy_when_quiet(void (*then)(void *owner), void *owner);
+
 /*
- * Runs to the end and closes both legs. idle_ms 0 is no idle timeout. Call it
- * once in a process: its buffers (64 KiB in all) are the process's.
+ * Runs to the end and closes both legs. idle_ms 0 is no idle timeout. Its
+ * buffers (64 KiB in all) are the process's: one session at a time.
  */
 void copy_run(struct leg *client, struct leg *server, int idle_ms, struct copy_result *result);
 

@@ -4,6 +4,7 @@
 #include "dial.h"
 
 #include "clock.h"
+#include "handover.h"
 #include "sock.h"
 #include "text.h"
 
@@ -12,7 +13,6 @@
 #include <netdb.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* More addresses of one name than anybody waits for. */
@@ -32,10 +32,11 @@
 int dial_addr(const struct addr *to, int seconds, char why[DIAL_WHY])
 {
     long long end = clock_ms() + seconds * 1000LL;
+    bool connected;
     int fd;
 
     /* A unix socket whose queue is full says so and gives nothing to wait for. */
-    while ((fd = sock_connect_start(to)) < 0 && errno == EAGAIN && clock_ms() < end)
+    while ((fd = sock_connect_start(to, &connected)) < 0 && errno == EAGAIN && clock_ms() < end)
         poll(NULL, 0, FULL_QUEUE_MS);
     if (fd >= 0 && sock_connect_wait(fd, seconds * 1000) == 0)
         return fd;
@@ -125,10 +126,11 @@ static int dial_race(const struct addr *to, int seconds, char why[DIAL_WHY])
     struct pollfd attempts[MOST_ATTEMPTS];
     long long end = clock_ms() + seconds * 1000LL, next = 0, now;
     int count = 0, fd = -1, error = 0;
+    bool at_once;
 
     while (fd < 0 && error == 0 && (now = clock_ms()) < end) {
         if (now >= next && count < MOST_ATTEMPTS) {
-            attempts[count] = (struct pollfd){.fd = sock_connect_start(to), .events = POLLOUT};
+            attempts[count] = (struct pollfd){.fd = sock_connect_start(to, &at_once), .events = POLLOUT};
             if (attempts[count].fd < 0) {
                 error = errno;
                 break;
@@ -193,48 +195,15 @@ static int dial_patiently(const struct dial_host *hosts, int count, int seconds,
     }
 }
 
-/* The reason goes as the message's bytes, the connection beside them (SCM_RIGHTS). */
-union control {
-    struct cmsghdr header;
-    char space[CMSG_SPACE(sizeof(int))];
-};
-
-static void send_result(int to_parent, int fd, struct result *result)
-{
-    union control control;
-    struct iovec bytes = {.iov_base = result, .iov_len = sizeof *result};
-    struct msghdr m = {.msg_iov = &bytes, .msg_iovlen = 1};
-
-    if (fd >= 0) {
-        memset(&control, 0, sizeof control);
-        m.msg_control = &control;
-        m.msg_controllen = sizeof control.space;
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-    }
-    while (sendmsg(to_parent, &m, 0) < 0 && errno == EINTR)
-        ;
-}
-
+/* The reason goes as the message's bytes, the connection beside them. */
 static int take_result(int from_child, struct result *result)
 {
-    union control control;
-    struct iovec bytes = {.iov_base = result, .iov_len = sizeof *result};
-    struct msghdr m = {.msg_iov = &bytes, .msg_iovlen = 1,
-                       .msg_control = &control, .msg_controllen = sizeof control.space};
-    struct cmsghdr *header;
-    int fd = -1;
+    int fd;
 
-    *result = (struct result){.why = "killed"};
-    if (recvmsg(from_child, &m, MSG_DONTWAIT) <= 0)
-        return -1;
-    header = CMSG_FIRSTHDR(&m);
-    if (header == NULL || header->cmsg_type != SCM_RIGHTS)
-        return -1;
-    memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (handover_take(from_child, result, sizeof *result, &fd, 1, MSG_DONTWAIT) <= 0)
+        *result = (struct result){.why = "killed"};
+    else if (fd >= 0)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
     return fd;
 }
 
@@ -258,7 +227,7 @@ static void run_child(int to_parent, const struct dial_host *hosts, int count, i
     memset(&result, 0, sizeof result);
     child_keep(&to_parent, 1, 0);
     fd = dial_patiently(hosts, count, seconds, &result);
-    send_result(to_parent, fd, &result);
+    handover_send(to_parent, &result, sizeof result, &fd, fd >= 0, 0);
     _exit(0);
 }
 
@@ -267,9 +236,8 @@ int dial_start(struct dial *d, const struct dial_host *hosts, int count, int sec
     int ends[2];
     pid_t pid;
 
-    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0)
+    if (handover_pair(ends) != 0)
         return -1;
-    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
     d->child.ended = child_ended;
     pid = child_fork(&d->child);
     if (pid == 0)

@@ -13,7 +13,6 @@ struct leg leg_of_socket(int fd)
 {
     struct leg l = {.rfd = fd, .wfd = fd};
 
-    sock_session_options(fd);
     return l;
 }
 

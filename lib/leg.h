@@ -18,7 +18,7 @@ struct leg {
     pid_t command;      /* 0: none */
 };
 
-/* A non-blocking connected socket; it is set to be reset unless it is closed gently. */
+/* A non-blocking socket, set as by sock_session_options: it is reset unless it is closed gently. */
 struct leg leg_of_socket(int fd);
 
 /* Two descriptors that may block and may be no sockets, as standard input and output. */

@@ -25,9 +25,31 @@ int os_accept(int listener, struct sockaddr *from, socklen_t *len)
     return fd;
 }
 
+int os_stream_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM, 0);
+
+    if (fd < 0)
+        return -1;
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 pid_t os_fork(void)
 {
     return fork();
+}
+
+int os_own_image(void)
+{
+    return -1;
+}
+
+void os_exec_image(int image, char **argv)
+{
+    (void)image, (void)argv;
 }
 
 void os_close_range(int low, int high)
@@ -75,6 +97,13 @@ bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged)
     return false;
 }
 
+const short os_poll_ended = 0;
+
+void os_give_back(void *bytes, size_t len)
+{
+    (void)bytes, (void)len;
+}
+
 void os_signal_with_parent(int signo, pid_t parent)
 {
     (void)signo, (void)parent;
@@ -108,6 +137,11 @@ void os_title_init(char **argv)
 void os_title(const char *title)
 {
     (void)title;
+}
+
+void os_name(const char *name)
+{
+    (void)name;
 }
 
 #else

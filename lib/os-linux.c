@@ -13,10 +13,13 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -27,6 +30,11 @@ int os_accept(int listener, struct sockaddr *from, socklen_t *len)
     return accept4(listener, from, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+int os_stream_socket(int family)
+{
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
 /* musl's fork() brings the locks of threads along, 2 kB of them; its _Fork() is POSIX.1-2024's. */
 pid_t os_fork(void)
 {
@@ -34,6 +42,19 @@ pid_t os_fork(void)
     return fork();
 #else
     return _Fork();
+#endif
+}
+
+int os_own_image(void)
+{
+    return open("/proc/self/exe", O_PATH | O_CLOEXEC);
+}
+
+void os_exec_image(int image, char **argv)
+{
+#ifdef SYS_execveat
+    if (image >= 0)
+        syscall(SYS_execveat, image, "", argv, environ, AT_EMPTY_PATH);
 #endif
 }
 
@@ -98,6 +119,17 @@ bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged)
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
         return false;
     return info.tcpi_last_ack_recv >= seconds * 1000U;
+}
+
+const short os_poll_ended = POLLRDHUP;
+
+void os_give_back(void *bytes, size_t len)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)bytes + page - 1) / page * page, end = ((uintptr_t)bytes + len) / page * page;
+
+    if (first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
 void os_signal_with_parent(int signo, pid_t parent)
@@ -174,11 +206,15 @@ void os_title_init(char **argv)
 
 void os_title(const char *title)
 {
-    prctl(PR_SET_NAME, title);
     if (title_size == 0)
         return;
     memset(title_start, 0, title_size);
     text_copy(title_start, title_size, title);
+}
+
+void os_name(const char *name)
+{
+    prctl(PR_SET_NAME, name);
 }
 
 #else

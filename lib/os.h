@@ -15,8 +15,20 @@
 /* accept(); the new socket is non-blocking and close-on-exec. -1 with errno. */
 int os_accept(int listener, struct sockaddr *from, socklen_t *len);
 
+/* A stream socket, non-blocking and close-on-exec. -1 with errno. */
+int os_stream_socket(int family);
+
 /* fork(), for a process without threads. */
 pid_t os_fork(void);
+
+/*
+ * The program that runs, as a descriptor that stays good when its file is
+ * replaced, or out of sight. -1 where the system has no such thing.
+ */
+int os_own_image(void);
+
+/* execve() of that. Returns where it cannot be. */
+void os_exec_image(int image, char **argv);
 
 /* Closes the descriptors from low to high, both included. */
 void os_close_range(int low, int high);
@@ -37,6 +49,12 @@ void os_user_timeout(int fd, unsigned milliseconds);
  * False where the system cannot tell. *unacknowledged: whether any bytes wait.
  */
 bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged);
+
+/* What poll() says, beside POSIX's, when the peer has ended its sending; 0 where the system does not. To be asked for. */
+extern const short os_poll_ended;
+
+/* What lies in these bytes is not needed any more: whole pages of it are given back, and are zeroes then. */
+void os_give_back(void *bytes, size_t len);
 
 /* This process gets the signal when its parent, of this pid, ends, however that ends. */
 void os_signal_with_parent(int signo, pid_t parent);
@@ -61,5 +79,8 @@ bool os_root_group_again(void);
  */
 void os_title_init(char **argv);
 void os_title(const char *title);
+
+/* The short name of this process, which other tools show. */
+void os_name(const char *name);
 
 #endif

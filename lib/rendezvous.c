@@ -6,10 +6,8 @@
 #include "clock.h"
 #include "listener.h"
 #include "lograte.h"
-#include "sandbox.h"
 #include "session.h"
 #include "slab.h"
-#include "text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -23,12 +21,13 @@
 
 static struct slab all_waiters;
 static long long claim_ms;
-static int session_idle_ms;
+static struct job session_job;      /* what is the same for all sessions */
 
-int rendezvous_setup(int waiters, long long claim, int idle_ms)
+int rendezvous_setup(int waiters, long long claim, int idle_ms, int peer_seconds)
 {
     claim_ms = claim;
-    session_idle_ms = idle_ms;
+    session_job.idle_ms = idle_ms;
+    session_job.peer_seconds = peer_seconds;
     return slab_init(&all_waiters, sizeof(struct waiter), (size_t)waiters);
 }
 
@@ -89,20 +88,6 @@ static void deadline_passed(void *owner)
     rendezvous_refuse(owner, "timeout");
 }
 
-struct legs {
-    struct leg client, server;
-};
-
-static void copy_body(void *arg, struct session_report *report)
-{
-    struct legs *legs = arg;
-
-    sandbox_enter(false);
-    copy_run(&legs->client, &legs->server, session_idle_ms, &report->copy);
-    if (report->copy.end == COPY_ERROR)
-        text_copy(report->why, sizeof report->why, strerror(report->copy.error));
-}
-
 static void session_ended(void *owner, const struct addr *client, enum copy_end end)
 {
     struct rendezvous *r = owner;
@@ -113,19 +98,16 @@ static void session_ended(void *owner, const struct addr *client, enum copy_end 
 
 static void pair(struct rendezvous *r, struct leg client, const struct addr *from, struct leg server, long long since)
 {
-    struct legs legs = {client, server};
     struct session_plan plan = {
         .service = r->service,
         .client = from,
         .waited_ms = clock_ms() - since,
-        .body = copy_body,
-        .arg = &legs,
-        .keep = {client.rfd, client.wfd, server.rfd, server.wfd},
         .ended = session_ended,
         .owner = r,
     };
+    struct job job = session_job;
 
-    if (session_start(&plan) < 0) {
+    if (session_start(&plan, &job, client.rfd, server.rfd) < 0) {
         listener_pause_all(strerror(errno));
         leg_reset(&server);
         refuse_leg(r, client, from, "limit");

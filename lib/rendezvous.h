@@ -75,8 +75,11 @@ struct rendezvous {
     struct timer sweep;
 };
 
-/* Once: room for so many waiters in all, their deadline, and the sessions' idle timeout. -1 with errno. */
-int rendezvous_setup(int waiters, long long claim_ms, int idle_ms);
+/*
+ * Once: room for so many waiters in all, their deadline, and what sessions are
+ * told (idle_ms of copy_run, peer_seconds of copy_setup). -1 with errno.
+ */
+int rendezvous_setup(int waiters, long long claim_ms, int idle_ms, int peer_seconds);
 
 /* The caller has set service, hooks and owner. */
 void rendezvous_init(struct rendezvous *r);

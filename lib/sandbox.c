@@ -7,19 +7,27 @@
 
 #include "sandbox.h"
 
+#include "os.h"
+#include "wipe.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #ifndef NO_SECCOMP
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 /*
  * What linux/seccomp.h, linux/filter.h and linux/audit.h say, in our own words:
@@ -90,10 +98,12 @@ struct bpf_program {        /* struct sock_fprog */
 #define RETURN(action) {0x06, 0, 0, action}
 #define LOAD_NUMBER LOAD(offsetof(struct seccomp_call, number))
 
-/* An argument's lower half: of ints the kernel takes no more than that. */
+/* An argument's halves: of ints the kernel takes no more than the lower one. */
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define LOAD_UPPER(n) LOAD(offsetof(struct seccomp_call, arguments) + 8 * (n))
 #define LOAD_ARGUMENT(n) LOAD(offsetof(struct seccomp_call, arguments) + 8 * (n) + 4)
 #else
+#define LOAD_UPPER(n) LOAD(offsetof(struct seccomp_call, arguments) + 8 * (n) + 4)
 #define LOAD_ARGUMENT(n) LOAD(offsetof(struct seccomp_call, arguments) + 8 * (n))
 #endif
 
@@ -101,17 +111,25 @@ struct bpf_program {        /* struct sock_fprog */
 #define ALLOW(call) SKIP_UNLESS(call, 1), RETURN(ACT_ALLOW)
 #define ALLOW_IF(call, n, value) \
     SKIP_UNLESS(call, 4), LOAD_ARGUMENT(n), SKIP_UNLESS(value, 1), RETURN(ACT_ALLOW), LOAD_NUMBER
-#define ALLOW_OPTION(call, level, option) \
-    SKIP_UNLESS(call, 6), LOAD_ARGUMENT(1), SKIP_UNLESS(level, 3), LOAD_ARGUMENT(2), SKIP_UNLESS(option, 1), \
+#define ALLOW_IF_BOTH(call, n, value, m, other) \
+    SKIP_UNLESS(call, 6), LOAD_ARGUMENT(n), SKIP_UNLESS(value, 3), LOAD_ARGUMENT(m), SKIP_UNLESS(other, 1), \
     RETURN(ACT_ALLOW), LOAD_NUMBER
+#define ALLOW_OPTION(call, level, option) ALLOW_IF_BOTH(call, 1, level, 2, option)
 
 /* Calls of socketcall(2), whose own arguments a filter cannot see. From linux/net.h. */
 #define SOCKETCALL_SHUTDOWN 13
 #define SOCKETCALL_SETSOCKOPT 14
 #define SOCKETCALL_GETSOCKOPT 15
+#define SOCKETCALL_RECVMSG 17
+
+/* Where clone() takes the number that lets it through: an argument that it does not look at (clone(2), ptid). */
+#define PASS_ARGUMENT 2
+
+/* What is filled in: the call that needs the number, and the number's halves. */
+enum { PASS_CALL = 4, PASS_UPPER = 6, PASS_LOWER = 8 };
 
 /*
- * What copy, leg, clock and the session's report call, under all the names
+ * What copy, opening, leg, clock, jobs and reports call, under all the names
  * that a C library may choose on this architecture. The frequent ones first.
  */
 static const struct instruction filter[] = {
@@ -119,6 +137,13 @@ static const struct instruction filter[] = {
     SKIP_IF(ARCHITECTURE, 1),
     RETURN(ACT_KILL),
     LOAD_NUMBER,
+    SKIP_UNLESS(__NR_clone, 6),     /* PASS_CALL */
+    LOAD_UPPER(PASS_ARGUMENT),
+    SKIP_UNLESS(0, 3),              /* PASS_UPPER */
+    LOAD_ARGUMENT(PASS_ARGUMENT),
+    SKIP_UNLESS(0, 1),              /* PASS_LOWER */
+    RETURN(ACT_ALLOW),
+    RETURN(ACT_KILL),
     ALLOW(__NR_read),
     ALLOW(__NR_write),
 #ifdef __NR_poll
@@ -138,7 +163,12 @@ static const struct instruction filter[] = {
 #endif
 #ifdef __NR_shutdown
     ALLOW(__NR_shutdown),
+    ALLOW(__NR_recvmsg),
     ALLOW_OPTION(__NR_setsockopt, SOL_SOCKET, SO_LINGER),
+    ALLOW_OPTION(__NR_setsockopt, SOL_SOCKET, SO_KEEPALIVE),
+    ALLOW_OPTION(__NR_setsockopt, IPPROTO_TCP, TCP_KEEPIDLE),
+    ALLOW_OPTION(__NR_setsockopt, IPPROTO_TCP, TCP_KEEPINTVL),
+    ALLOW_OPTION(__NR_setsockopt, IPPROTO_TCP, TCP_KEEPCNT),
     ALLOW_OPTION(__NR_getsockopt, SOL_SOCKET, SO_ERROR),
     ALLOW_OPTION(__NR_getsockopt, IPPROTO_TCP, TCP_INFO),
 #endif
@@ -146,8 +176,11 @@ static const struct instruction filter[] = {
     ALLOW_IF(__NR_socketcall, 0, SOCKETCALL_SHUTDOWN),
     ALLOW_IF(__NR_socketcall, 0, SOCKETCALL_SETSOCKOPT),
     ALLOW_IF(__NR_socketcall, 0, SOCKETCALL_GETSOCKOPT),
+    ALLOW_IF(__NR_socketcall, 0, SOCKETCALL_RECVMSG),
 #endif
     ALLOW_IF(__NR_ioctl, 1, TIOCOUTQ),
+    ALLOW_IF(__NR_madvise, 2, MADV_DONTNEED),
+    ALLOW_IF_BOTH(__NR_prlimit64, 0, 0, 1, RLIMIT_NPROC),
     ALLOW(__NR_close),
     ALLOW(__NR_restart_syscall),    /* poll, after SIGSTOP and SIGCONT */
     ALLOW(__NR_rt_sigreturn),
@@ -165,11 +198,19 @@ const char *sandbox_missing(void)
     return prctl(PR_SET_SECCOMP, FILTER_MODE, NULL) != 0 && errno == EFAULT ? NULL : "kernel";
 }
 
-static void install_filter(void)
+/* pass 0: there is no number that lets a fork through. */
+static void install_filter(uintptr_t pass)
 {
-    const struct bpf_program program = {sizeof filter / sizeof *filter, filter};
+    struct instruction copy[sizeof filter / sizeof *filter];
+    const struct bpf_program program = {sizeof copy / sizeof *copy, copy};
 
+    memcpy(copy, filter, sizeof copy);
+    if (pass == 0)
+        copy[PASS_CALL].k = UINT32_MAX;
+    copy[PASS_UPPER].k = (uint32_t)((uint64_t)pass >> 32);
+    copy[PASS_LOWER].k = (uint32_t)pass;
     prctl(PR_SET_SECCOMP, FILTER_MODE, &program);
+    wipe(copy, sizeof copy);
 }
 
 #else
@@ -183,23 +224,71 @@ const char *sandbox_missing(void)
 #endif
 }
 
-static void install_filter(void)
+static void install_filter(uintptr_t pass)
 {
+    (void)pass;
 }
 
 #endif
 
 /* prlimit(), since musl's setrlimit() brings what is for threads along, 4 kB of it. */
-void sandbox_enter(bool writes_files)
+static void limit_to_none(int resource)
 {
     const struct rlimit none = {0, 0};
 
-    prlimit(0, RLIMIT_NPROC, &none, NULL);
-    prlimit(0, RLIMIT_CORE, &none, NULL);
-    if (!writes_files)
-        prlimit(0, RLIMIT_FSIZE, &none, NULL);
+    prlimit(0, resource, &none, NULL);
+}
+
+static void filtered(uintptr_t pass)
+{
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-        install_filter();
+        install_filter(pass);
+}
+
+void sandbox_enter(bool writes_files)
+{
+    limit_to_none(RLIMIT_NPROC);
+    limit_to_none(RLIMIT_CORE);
+    if (!writes_files)
+        limit_to_none(RLIMIT_FSIZE);
+    filtered(0);
+}
+
+static uintptr_t pass;
+
+int sandbox_enter_forking(void)
+{
+    do {
+        if (os_random(&pass, sizeof pass) != 0)
+            return -1;
+    } while (pass == 0);
+    limit_to_none(RLIMIT_CORE);
+    limit_to_none(RLIMIT_FSIZE);
+    filtered(pass);
+    return 0;
+}
+
+/* The child has a copy of the memory, so what is in it of the number is overwritten first. */
+pid_t sandbox_fork(void)
+{
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, pass, 0, 0);
+
+    if (pid == 0) {
+        wipe(&pass, sizeof pass);
+        wipe_stack();
+        limit_to_none(RLIMIT_NPROC);
+    }
+    return pid;
+}
+
+/* Where clone() has its arguments in another order, nobody has tried it. */
+bool sandbox_fork_missing(void)
+{
+#if defined(NO_NURSERY) || defined(__s390__) || defined(__sparc__) || defined(__ia64__)
+    return true;
+#else
+    return false;
+#endif
 }
 
 #else
@@ -214,6 +303,21 @@ const char *sandbox_missing(void)
 void sandbox_enter(bool writes_files)
 {
     (void)writes_files;
+}
+
+int sandbox_enter_forking(void)
+{
+    return 0;
+}
+
+pid_t sandbox_fork(void)
+{
+    return -1;
+}
+
+bool sandbox_fork_missing(void)
+{
+    return true;
 }
 
 #endif

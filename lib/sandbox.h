@@ -9,6 +9,7 @@
 #define SANDBOX_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /*
  * Why children run without the filter, as one word for the log: "architecture"
@@ -23,5 +24,21 @@ const char *sandbox_missing(void);
  * have is left out without a word.
  */
 void sandbox_enter(bool writes_files);
+
+/*
+ * The same for a process that forks such children and does nothing else: they
+ * inherit it. Fork is let through where it is called with a number that only
+ * this process knows, by sandbox_fork. -1 with errno: there are no random bytes.
+ */
+int sandbox_enter_forking(void);
+
+/*
+ * fork(), after sandbox_enter_forking; but the child is one of the caller's parent. It
+ * cannot fork. -1 with errno.
+ */
+pid_t sandbox_fork(void);
+
+/* Whether the system has no such fork. */
+bool sandbox_fork_missing(void);
 
 #endif

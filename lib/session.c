@@ -1,5 +1,5 @@
 /*
- * session: one forked child per session. See session.h.
+ * session: one process per session, and what the parent knows of it. See session.h.
  */
 #include "session.h"
 
@@ -10,16 +10,22 @@
 #include "os.h"
 #include "slab.h"
 #include "text.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+/* 16 are some 3 kB; a pipe is 64 KiB. */
+#define REPORTS_A_READ 16
+#define MOST_READS 32
+
 struct session {
-    struct child child;     /* first, so that a child's end finds its session */
+    struct child child;     /* of its own; first, so that the child's end finds its session */
+    struct worker *worker;  /* or the one that serves it */
+    pid_t pid;              /* 0: no session */
+    uint64_t token;
     char service[NAME_SIZE];
     struct addr client;
     long long started;
@@ -27,13 +33,6 @@ struct session {
     bool reported;
     void (*ended)(void *owner, const struct addr *client, enum copy_end end);
     void *owner;
-};
-
-/* Below PIPE_BUF, so that messages do not mix. */
-struct message {
-    pid_t pid;
-    struct session *session;
-    struct session_report report;
 };
 
 static const char *program_name;
@@ -46,19 +45,6 @@ static struct watch reports;
 /* By enum copy_end. */
 static const char *const reasons[] = {"eof", "reset", "timeout", "idle", "error"};
 
-static void take_reports(void *unused, unsigned events)
-{
-    struct message m;
-
-    (void)unused, (void)events;
-    while (read(pipe_ends[0], &m, sizeof m) == (ssize_t)sizeof m) {
-        if (m.session->child.pid != m.pid)
-            continue;
-        m.session->report = m.report;
-        m.session->reported = true;
-    }
-}
-
 static void log_end(const struct session *s)
 {
     const struct copy_result *copy = &s->report.copy;
@@ -68,19 +54,15 @@ static void log_end(const struct session *s)
 
     text_init(&t, line, sizeof line);
     text_add(&t, "end service=%e client=%s pid=%d up=%l down=%l seconds=%l.%l reason=%s",
-             s->service, addr_text(&s->client, client), (int)s->child.pid, (long long)copy->up,
+             s->service, addr_text(&s->client, client), (int)s->pid, (long long)copy->up,
              (long long)copy->down, ms / 1000, ms % 1000 / 100, s->reported ? reasons[copy->end] : "killed");
     if (copy->end == COPY_ERROR && s->report.why[0] != '\0')
         text_add(&t, " error=%e", s->report.why);
     log_event("%s", line);
 }
 
-static void child_ended(struct child *c, int status)
+static void session_ended(struct session *s)
 {
-    struct session *s = (struct session *)c;
-
-    (void)status;
-    take_reports(NULL, 0);
     log_end(s);
     living--;
     if (s->ended != NULL)
@@ -90,17 +72,116 @@ static void child_ended(struct child *c, int status)
         last_ended();
 }
 
-int session_init(const char *program, int most)
+/* Reports. */
+
+/* The session that this is about, or NULL: whoever wrote it was not told so. */
+static struct session *session_of(const struct report *r)
 {
+    struct session *s = slab_at(&sessions, r->subject.session);
+
+    return s != NULL && s->pid != 0 && s->token == r->subject.token ? s : NULL;
+}
+
+static void take_report(struct session *s, const struct report *r)
+{
+    struct worker *w = s->worker;
+
+    if (r->kind == REPORT_QUIET) {
+        if (w != NULL)
+            worker_retire(w);
+        return;
+    }
+    s->report = r->end;
+    s->report.why[sizeof s->report.why - 1] = '\0';
+    if (s->report.copy.end > COPY_ERROR)
+        s->report.copy.end = COPY_ERROR;
+    s->reported = true;
+    if (w != NULL) {
+        session_ended(s);
+        worker_done(w);
+    }
+}
+
+/*
+ * Whole reports follow each other, unless a child has been taken over and
+ * writes something else: the next one is looked for behind it. Returns how
+ * many bytes are left, the start of a report.
+ */
+static size_t take_whole(unsigned char *bytes, size_t len)
+{
+    struct report r;
+    size_t at = 0;
+
+    while (len - at >= sizeof r) {
+        struct session *s;
+
+        memcpy(&r, bytes + at, sizeof r);
+        s = session_of(&r);
+        if (s != NULL)
+            take_report(s, &r);
+        at += s != NULL ? sizeof r : 1;
+    }
+    memmove(bytes, bytes + at, len - at);
+    return len - at;
+}
+
+/* All that are there: a pipe holds no more than that many rounds bring. */
+static void take_reports(void)
+{
+    static unsigned char bytes[REPORTS_A_READ * sizeof(struct report)];
+    static size_t len;
+    size_t room;
+    ssize_t got;
+
+    for (int i = 0; i < MOST_READS; i++) {
+        room = sizeof bytes - len;
+        got = read(pipe_ends[0], bytes + len, room);
+        if (got <= 0)
+            return;
+        len = take_whole(bytes, len + (size_t)got);
+        if ((size_t)got < room)
+            return;
+    }
+}
+
+static void reports_ready(void *unused, unsigned events)
+{
+    (void)unused, (void)events;
+    take_reports();
+}
+
+static void worker_died(void *session)
+{
+    session_ended(session);
+}
+
+static void child_ended(struct child *c, int status)
+{
+    struct session *s = (struct session *)c;
+
+    (void)status;
+    take_reports();
+    session_ended(s);
+}
+
+int session_init(const char *program, const struct session_rules *rules)
+{
+    static struct worker_rules worker_rules = {.reports = take_reports, .died = worker_died};
+
     program_name = program;
-    if (slab_init(&sessions, sizeof(struct session), (size_t)most) != 0 || pipe(pipe_ends) != 0)
+    worker_rules.uses = rules->child_uses;
+    worker_rules.spare = rules->spare_children;
+    if (slab_init(&sessions, sizeof(struct session), (size_t)rules->most) != 0 || pipe(pipe_ends) != 0)
         return -1;
     for (int i = 0; i < 2; i++) {
         fcntl(pipe_ends[i], F_SETFD, FD_CLOEXEC);
         fcntl(pipe_ends[i], F_SETFL, O_NONBLOCK);
     }
     reports.fd = pipe_ends[0];
-    reports.ready = take_reports;
+    reports.ready = reports_ready;
+    /* Workers may outlive their last session a little. */
+    if (worker_setup(program, 2 * rules->most + rules->spare_children, pipe_ends[1], &worker_rules) != 0)
+        return -1;
     return loop_add(&reports, LOOP_READ);
 }
 
@@ -114,62 +195,36 @@ void session_on_last_end(void (*then)(void))
     last_ended = then;
 }
 
-static void set_title(const struct session_plan *plan)
-{
-    char title[256], client[ADDR_TEXT];
-    struct text t;
-
-    text_init(&t, title, sizeof title);
-    text_add(&t, "%s: %e %s", program_name, plan->service, addr_text(plan->client, client));
-    os_title(title);
-}
-
-/* The pipe is full only while the parent is slow, and broken once it is gone. */
-static void send_message(const struct message *m)
-{
-    struct pollfd p = {.fd = pipe_ends[1], .events = POLLOUT};
-
-    while (write(pipe_ends[1], m, sizeof *m) < 0 && (errno == EAGAIN || errno == EINTR))
-        poll(&p, 1, -1);
-}
-
-static void run_child(const struct session_plan *plan, struct session *s)
-{
-    struct message m;
-    int keep[5] = {pipe_ends[1]};
-
-    memset(&m, 0, sizeof m);
-    memcpy(keep + 1, plan->keep, sizeof plan->keep);
-    child_keep(keep, 5, plan->stdio);
-    set_title(plan);
-    m.pid = getpid();
-    m.session = s;
-    m.report.copy.end = COPY_ERROR;
-    plan->body(plan->arg, &m.report);
-    send_message(&m);
-    _exit(0);
-}
-
-pid_t session_start(const struct session_plan *plan)
+static struct session *new_session(const struct session_plan *plan)
 {
     struct session *s = slab_get(&sessions);
-    char client[ADDR_TEXT];
-    pid_t pid;
 
     if (s == NULL) {
         errno = EAGAIN;
-        return -1;
+        return NULL;
     }
-    s->child.ended = child_ended;
-    s->child.leads_group = plan->leads_group;
     text_copy(s->service, sizeof s->service, plan->service);
     s->client = *plan->client;
     s->started = clock_ms();
     s->ended = plan->ended;
     s->owner = plan->owner;
-    pid = child_fork(&s->child);
-    if (pid == 0)
-        run_child(plan, s);
+    return s;
+}
+
+static void make_title(const struct session *s, char title[JOB_TITLE])
+{
+    char client[ADDR_TEXT];
+    struct text t;
+
+    text_init(&t, title, JOB_TITLE);
+    text_add(&t, "%s: %e %s", program_name, s->service, addr_text(&s->client, client));
+}
+
+/* Its process runs, or there is none (pid -1, with errno). */
+static pid_t started(struct session *s, pid_t pid, const struct session_plan *plan)
+{
+    char client[ADDR_TEXT];
+
     if (pid < 0) {
         int saved = errno;
 
@@ -177,8 +232,58 @@ pid_t session_start(const struct session_plan *plan)
         errno = saved;
         return -1;
     }
+    s->pid = pid;
     living++;
     log_event("pair service=%e client=%s pid=%d waited_ms=%l", s->service, addr_text(plan->client, client),
               (int)pid, plan->waited_ms);
     return pid;
+}
+
+pid_t session_start(const struct session_plan *plan, struct job *job, int client_fd, int server_fd)
+{
+    struct session *s = new_session(plan);
+
+    if (s == NULL)
+        return -1;
+    job->subject.session = (uint32_t)slab_index(&sessions, s);
+    make_title(s, job->title);
+    s->worker = worker_start(job, client_fd, server_fd, s);
+    s->token = job->subject.token;
+    return started(s, s->worker != NULL ? s->worker->child.pid : -1, plan);
+}
+
+static void run_child(struct session *s, const struct session_task *task)
+{
+    struct report r;
+    int keep[5] = {pipe_ends[1]};
+    char title[JOB_TITLE];
+
+    memset(&r, 0, sizeof r);
+    memcpy(keep + 1, task->keep, sizeof task->keep);
+    child_keep(keep, 5, task->stdio);
+    make_title(s, title);
+    os_title(title);
+    r.subject.token = s->token;
+    r.subject.session = (uint32_t)slab_index(&sessions, s);
+    r.end.copy.end = COPY_ERROR;
+    task->body(task->arg, &r.end);
+    report_send(pipe_ends[1], &r);
+    _exit(0);
+}
+
+pid_t session_fork(const struct session_plan *plan, const struct session_task *task)
+{
+    struct session *s = new_session(plan);
+    pid_t pid;
+
+    if (s == NULL)
+        return -1;
+    s->child.ended = child_ended;
+    s->child.leads_group = task->leads_group;
+    if (os_random(&s->token, sizeof s->token) != 0)
+        return started(s, -1, plan);
+    pid = child_fork(&s->child);
+    if (pid == 0)
+        run_child(s, task);
+    return started(s, pid, plan);
 }

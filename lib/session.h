@@ -1,45 +1,57 @@
 /*
- * session: one forked child per session, and what the parent knows of it.
+ * session: one process per session, and what the parent knows of it.
  *
- * The parent logs pair and end. What a child does is its caller's; it reports
- * in one message over a pipe that all children share, and needs no parent.
+ * A session of two sockets goes to a child that is used again (worker); one
+ * that needs more has a child forked for it alone. Either reports its end, and
+ * needs no parent. The parent logs pair and end.
  */
 #ifndef SESSION_H
 #define SESSION_H
 
 #include "addr.h"
-#include "copy.h"
+#include "job.h"
 #include "name.h"
 
-/* What a child says of its session when it leaves. */
-struct session_report {
-    struct copy_result copy;
-    char why[96];       /* of COPY_ERROR, for the log; "": nothing to say */
-};
+#include <sys/types.h>
 
 struct session_plan {
     const char *service;
     const struct addr *client;      /* its len is 0 where nobody knows */
     long long waited_ms;            /* for the log */
+    /* In the parent, once it has ended. May be NULL. */
+    void (*ended)(void *owner, const struct addr *client, enum copy_end end);
+    void *owner;
+};
+
+/* What a child of its own does. */
+struct session_task {
     /* In the child: owns what keep names and nothing else. */
     void (*body)(void *arg, struct session_report *report);
     void *arg;
     int keep[4];                    /* descriptors the child keeps; -1: none */
     unsigned stdio;                 /* CHILD_STDIN... that it keeps too */
     bool leads_group;               /* it becomes the leader of a process group */
-    /* In the parent, once it has ended. May be NULL. */
-    void (*ended)(void *owner, const struct addr *client, enum copy_end end);
-    void *owner;
 };
 
-/* Room for so many at once. Returns -1 with errno. */
-int session_init(const char *program, int most);
+struct session_rules {
+    int most;           /* at once */
+    int child_uses;     /* sessions that one child serves, one after the other */
+    int spare_children; /* kept while they have nothing to do */
+};
+
+/* Once, while /proc can be seen. Returns -1 with errno. */
+int session_init(const char *program, const struct session_rules *rules);
 
 /*
- * Forks a child. In the parent: its pid, and the descriptors are still the
- * caller's to close; or -1 with errno (EAGAIN: as many as there may be).
+ * Gives the session to a child that is used again; the job's subject and title
+ * are filled in. server_fd may be -1. Both return the process's pid, or -1 with
+ * errno (EAGAIN: as many as there may be); the descriptors are still the
+ * caller's to close.
  */
-pid_t session_start(const struct session_plan *plan);
+pid_t session_start(const struct session_plan *plan, struct job *job, int client_fd, int server_fd);
+
+/* Forks a child for it alone. */
+pid_t session_fork(const struct session_plan *plan, const struct session_task *task);
 
 /* How many live. */
 int session_count(void);

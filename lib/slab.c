@@ -47,3 +47,8 @@ void *slab_at(const struct slab *s, size_t i)
 {
     return i < s->begun ? s->records + i * s->size : NULL;
 }
+
+size_t slab_index(const struct slab *s, const void *record)
+{
+    return (size_t)((const char *)record - s->records) / s->size;
+}

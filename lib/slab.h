@@ -26,4 +26,7 @@ void slab_put(struct slab *s, void *record);
 /* Record i of those ever handed out, in use or not; NULL beyond. To walk the table. */
 void *slab_at(const struct slab *s, size_t i);
 
+/* Which record of the table this is: the i of slab_at. */
+size_t slab_index(const struct slab *s, const void *record);
+
 #endif

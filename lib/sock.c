@@ -46,18 +46,6 @@ bool sock_has_ipv6(void)
     return fd >= 0;
 }
 
-static int stream_socket(int family)
-{
-    int fd = socket(family, SOCK_STREAM, 0);
-
-    if (fd < 0)
-        return -1;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && sock_set_blocking(fd, 0) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 static int bind_addr(int fd, const struct addr *a)
 {
     if (a->u.any.sa_family == AF_INET6 && flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !addr_is_any(a)) != 0)
@@ -74,7 +62,7 @@ static int bind_addr(int fd, const struct addr *a)
 static int bind_chosen(int fd, const struct addr *a)
 {
     struct addr chosen = *a;
-    int scout = stream_socket(a->u.any.sa_family);
+    int scout = os_stream_socket(a->u.any.sa_family);
     int result = -1;
 
     if (scout < 0)
@@ -88,7 +76,7 @@ static int bind_chosen(int fd, const struct addr *a)
 
 int sock_bind(const struct addr *a)
 {
-    int fd = stream_socket(a->u.any.sa_family);
+    int fd = os_stream_socket(a->u.any.sa_family);
     int saved;
 
     if (fd < 0)
@@ -102,11 +90,12 @@ int sock_bind(const struct addr *a)
     return -1;
 }
 
-/* Accepted sockets inherit SO_REUSEADDR, else they would stand in the way of the next start. */
+/* Accepted sockets inherit SO_REUSEADDR, else they would stand in the way of the next start, and the rest. */
 int sock_listen(int fd)
 {
     if (flag(fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0)
         return -1;
+    sock_session_options(fd);
     return listen(fd, BACKLOG);
 }
 
@@ -131,14 +120,26 @@ int sock_accept(int listener, struct addr *from)
     return fd;
 }
 
-int sock_connect_start(const struct addr *a)
+/* On the same machine the answer is there by the time that connect() says that it is under way. */
+static int progress(int fd, bool *connected)
 {
-    int fd = stream_socket(a->u.any.sa_family);
+    struct addr peer = {.len = sizeof peer.u};
+
+    *connected = getpeername(fd, &peer.u.any, &peer.len) == 0;
+    if (!*connected && errno == ENOTCONN)
+        errno = sock_error(fd);
+    return *connected || errno == 0 ? 0 : -1;
+}
+
+int sock_connect_start(const struct addr *a, bool *connected)
+{
+    int fd = os_stream_socket(a->u.any.sa_family);
     int saved;
 
     if (fd < 0)
         return -1;
-    if (connect(fd, &a->u.any, a->len) == 0 || errno == EINPROGRESS || errno == EINTR)
+    *connected = connect(fd, &a->u.any, a->len) == 0;
+    if (*connected || ((errno == EINPROGRESS || errno == EINTR) && progress(fd, connected) == 0))
         return fd;
     saved = errno;
     close(fd);
@@ -189,13 +190,20 @@ int sock_broken(int fd)
     return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
 }
 
-int sock_send(int fd, const char *bytes, size_t len)
+ssize_t sock_write(int fd, const char *bytes, size_t len)
 {
     ssize_t sent;
 
     do {
         sent = write(fd, bytes, len);
     } while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+int sock_send(int fd, const char *bytes, size_t len)
+{
+    ssize_t sent = sock_write(fd, bytes, len);
+
     if (sent == (ssize_t)len)
         return 0;
     if (sent >= 0)
@@ -230,12 +238,17 @@ void sock_session_options(int fd)
 {
     sock_abort_on_close(fd);
     flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+void sock_probe(int fd)
+{
     flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     os_keepalive(fd, SESSION_PROBE_IDLE, SESSION_PROBE_INTERVAL, SESSION_PROBES);
 }
 
 void sock_control_options(int fd, int silence)
 {
+    sock_close_gently(fd);
     flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     os_keepalive(fd, silence / 3, silence / 3, 2);

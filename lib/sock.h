@@ -17,13 +17,13 @@ int sock_listen(int fd);
 int sock_unlisten(int fd);
 
 /*
- * Takes one connection from a listener. *from may be NULL; an IPv4 peer of an
+ * Takes one connection from a listener, set as by sock_session_options. *from may be NULL; an IPv4 peer of an
  * IPv6 socket is given as IPv4. Returns -1 with errno (EAGAIN: none there).
  */
 int sock_accept(int listener, struct addr *from);
 
-/* Begins to connect: returns the socket; the connection may still be under way. */
-int sock_connect_start(const struct addr *a);
+/* Begins to connect: returns the socket, -1 with errno; *connected: it is, else that is under way. */
+int sock_connect_start(const struct addr *a, bool *connected);
 
 /* Waits at most so many milliseconds until it is connected: 0, or -1 with errno (ETIMEDOUT). */
 int sock_connect_wait(int fd, int milliseconds);
@@ -33,6 +33,9 @@ int sock_error(int fd);
 
 /* Whether the connection is broken: an error waits on it, or it is reset. Takes nothing. */
 int sock_broken(int fd);
+
+/* write(), but for signals. */
+ssize_t sock_write(int fd, const char *bytes, size_t len);
 
 /*
  * Sends all of it at once. Returns -1 with errno where the system does not
@@ -49,8 +52,11 @@ void sock_close_gently(int fd);
 /* Resets the connection and closes the descriptor. */
 void sock_reset(int fd);
 
-/* What every session's connection is set to. Harmless on unix sockets. */
+/* What every session's connection is set to; a listener's are born with it. Harmless on unix sockets. */
 void sock_session_options(int fd);
+
+/* A session's peer that has nothing to say for long is asked whether it is there. */
+void sock_probe(int fd);
 
 /* What control connections are set to: a peer that is gone shows within silence seconds. */
 void sock_control_options(int fd, int silence);

@@ -95,18 +95,32 @@ int target_open(const struct target *t, int seconds, struct leg *leg, char why[D
     fd = t->kind == TARGET_UNIX ? dial_addr(&t->path, seconds, why) : dial_now(&t->server, seconds, why);
     if (fd < 0)
         return -1;
+    sock_session_options(fd);
     *leg = leg_of_socket(fd);
     return 0;
 }
 
-int target_tell(const struct leg *leg, int version, const struct command_peers *peers)
+int target_addr(const struct target *t, int i, struct addr *a)
 {
-    unsigned char header[PROXY_WRITTEN];
+    static const char *const loopback[] = {"127.0.0.1", "::1"};
+
+    if (t->kind == TARGET_TCP && strcmp(t->server.host, "localhost") == 0 && i < 2)
+        return addr_numeric(a, loopback[i], t->server.port);
+    if (t->kind == TARGET_TCP && i == 0)
+        return addr_numeric(a, t->server.host, t->server.port);
+    if (t->kind != TARGET_UNIX || i != 0)
+        return -1;
+    *a = t->path;
+    return 0;
+}
+
+size_t target_header(int version, const struct command_peers *peers, char *header)
+{
     struct addr public;
 
     if (addr_numeric(&public, peers->public_host, peers->public_port) != 0) {
         public = *peers->relay;
         addr_set_port(&public, peers->public_port);
     }
-    return sock_send(leg->wfd, (const char *)header, proxy_write(version, peers->client, &public, header));
+    return proxy_write(version, peers->client, &public, (unsigned char *)header);
 }

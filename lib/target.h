@@ -35,10 +35,17 @@ const char *target_parse(struct target *t, const char *text);
 int target_open(const struct target *t, int seconds, struct leg *leg, char why[DIAL_WHY]);
 
 /*
- * Tells a server that was just connected to who its client is, by a PROXY
- * header of this version. The destination is the public address where its host
- * is numeric, else its port at the relay's address. -1 with errno.
+ * The i-th address of a server that is known without asking anybody: a socket's
+ * path, a numeric address, localhost (RFC 6761, 6.3). -1: there is none.
  */
-int target_tell(const struct leg *leg, int version, const struct command_peers *peers);
+int target_addr(const struct target *t, int i, struct addr *a);
+
+/*
+ * Makes the PROXY header of this version that tells a server who its client is,
+ * TARGET_HEADER bytes at most, and returns its length. The destination is the
+ * public address where its host is numeric, else its port at the relay's address.
+ */
+#define TARGET_HEADER 107
+size_t target_header(int version, const struct command_peers *peers, char *header);
 
 #endif

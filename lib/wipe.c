@@ -10,3 +10,10 @@ void wipe(void *bytes, size_t len)
     while (len-- > 0)
         *at++ = 0;
 }
+
+void wipe_stack(void)
+{
+    unsigned char below[1024];
+
+    wipe(below, sizeof below);
+}

@@ -9,4 +9,7 @@
 /* Fills the bytes with zeroes, also where a compiler finds that useless. */
 void wipe(void *bytes, size_t len);
 
+/* Overwrites what calls that have returned left on the stack, a kilobyte of it. */
+void wipe_stack(void);
+
 #endif

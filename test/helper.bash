@@ -142,10 +142,17 @@ wait_end() {
     wait "${PID[$1]}" 2>/dev/null || status=$?
 }
 
-# The processes that came of a program, itself not among them. A dead one counts
-# where it is the program's to reap; others are init's, which may take its time.
+# The processes that came of a program, itself not among them, nor those that
+# wait for a session or make processes. A dead one counts where it is the
+# program's to reap; others are init's, which may take its time.
 offspring() {
-    ps -o pid=,ppid=,stat= -s "${PID[$1]}" | awk -v of="${PID[$1]}" '$1 != of && ($3 !~ /^Z/ || $2 == of) {print $1}'
+    ps -o pid=,ppid=,stat=,args= -s "${PID[$1]}" |
+        awk -v of="${PID[$1]}" '$1 != of && ($3 !~ /^Z/ || $2 == of) && $5 !~ /^(idle|nursery)$/ {print $1}'
+}
+
+# Those of a program that wait for a session.
+idle_children() {
+    ps -o pid=,args= -s "${PID[$1]}" | awk '$3 == "idle" {print $1}'
 }
 
 no_offspring() {
@@ -160,6 +167,11 @@ offspring_at_most() {
     [ "$(offspring "$1" | wc -l)" -le "$2" ]
 }
 
+# It has one for each process that waits.
+channels() {
+    ps -o args= -s "${PID[$1]}" | grep -cE ': (idle|nursery) *$'
+}
+
 descriptors() {
     local all=("/proc/${PID[$1]}/fd/"*)
 
@@ -167,7 +179,7 @@ descriptors() {
 }
 
 at_most_descriptors() {
-    [ "$(descriptors "$1")" -le "$2" ]
+    [ "$(descriptors "$1")" -le $(($2 + $(channels "$1"))) ]
 }
 
 # --- logs

@@ -102,11 +102,16 @@ first_child() {
     finish_held
 }
 
-@test "a session child has its two sockets and nothing else of the network" {
+sockets_of() {
+    [ "$(readlink "/proc/$1/fd/"* | grep -c '^socket:')" -eq "$2" ]
+}
+
+# The third is the channel that it had its session from, until that is quiet.
+@test "a quiet session's child has its two sockets and no other" {
     start_all
     hold_sessions "$PUBLIC" 5
     for pid in $(offspring relayd) $(offspring connect); do
-        [ "$(readlink "/proc/$pid/fd/"* | grep -c '^socket:')" -eq 2 ]
+        wait_for sockets_of "$pid" 2
     done
     finish_held
 }

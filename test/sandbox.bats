@@ -59,7 +59,7 @@ tries() {
     filter_there
     command -v musl-gcc >/dev/null || skip "there is no musl-gcc"
     run musl-gcc -std=c99 -pedantic -Wall -Wextra -Wshadow -D_POSIX_C_SOURCE=200809L -static -o "$D/forbidden.musl" \
-        test/tools/forbidden.c lib/sandbox.c
+        test/tools/forbidden.c lib/os-linux.c lib/sandbox.c lib/text.c lib/wipe.c
     echo "$output"
     [ -z "$output" ]
     tries "$D/forbidden.musl"

@@ -59,9 +59,13 @@ int new_conn_release(struct new_conn *c)
     return fd;
 }
 
+/* Until it serves, it is set as a session's connection is. */
 void new_conn_close(struct new_conn *c)
 {
-    close(new_conn_release(c));
+    int fd = new_conn_release(c);
+
+    sock_close_gently(fd);
+    close(fd);
 }
 
 void new_conn_leave(struct new_conn *c, const char *code, const char *explanation)
@@ -76,6 +80,7 @@ void new_conn_leave(struct new_conn *c, const char *code, const char *explanatio
         new_conn_close(c);
         return;
     }
+    sock_close_gently(c->control.fd);
     c->state = NEW_LEAVING;
     timer_stop(&c->plain);
     timer_stop(&c->ping);
@@ -109,6 +114,7 @@ void new_conn_reject(struct new_conn *c, const char *code, const char *explanati
 void new_conn_serves(struct new_conn *c)
 {
     newcomers_drop(&c->control.from);
+    sock_control_options(c->control.fd, rules->silence_seconds);
     c->state = NEW_SERVING;
     c->heard = clock_ms();
     timer_stop(&c->deadline);
@@ -264,7 +270,6 @@ void new_conn_accepted(void *pool, int fd, const struct addr *from)
         sock_reset(fd);
         return;
     }
-    sock_control_options(fd, rules->silence_seconds);
     c->pool = pool;
     c->since = clock_ms();
     c->control.fd = fd;

@@ -32,7 +32,6 @@ struct new_ready_conn {
     struct new_ready *of;
     struct watch watch;             /* fd -1: there is none */
     bool connected;
-    struct leg leg;                 /* once it is connected */
     unsigned char id[CLAIM_BYTES];
     struct line line;
     struct timer deadline;          /* of connecting, then of a line that has begun */
@@ -93,9 +92,11 @@ static void start(struct new_ready_conn *c, const struct new_line *line)
 {
     struct new_ready *r = c->of;
 
+    int fd = c->watch.fd;
+
     backoff_reset(&r->backoff);
     forget(c);
-    r->started(r->owner, c->leg, line);
+    r->started(r->owner, fd, line);
 }
 
 static void pong(struct new_ready_conn *c)
@@ -174,7 +175,7 @@ static void connected(struct new_ready_conn *c)
         return;
     }
     c->connected = true;
-    c->leg = leg_of_socket(c->watch.fd);
+    sock_session_options(c->watch.fd);
     line_reset(&c->line);
     timer_stop(&c->deadline);
     timer_set(&c->silence, c->of->silence_seconds * 1000LL);
@@ -196,8 +197,10 @@ static void ready(void *owner, unsigned events)
 
 static void connect_for(struct new_ready_conn *c, const unsigned char id[CLAIM_BYTES])
 {
+    bool at_once;       /* where it is, the loop says so at once too */
+
     memcpy(c->id, id, CLAIM_BYTES);
-    c->watch.fd = sock_connect_start(&c->of->relay);
+    c->watch.fd = sock_connect_start(&c->of->relay, &at_once);
     if (c->watch.fd < 0) {
         int error = errno;
 

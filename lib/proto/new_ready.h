@@ -10,7 +10,6 @@
 
 #include "new_line.h"
 #include "../backoff.h"
-#include "../leg.h"
 #include "../loop.h"
 
 struct new_ready_conn;
@@ -21,8 +20,8 @@ struct new_ready {
     const char *service;
     int most;                       /* at once; 0: none are ever made */
     int silence_seconds;            /* after which one is given up */
-    /* A client has come: the leg is its session's, and the callee's, from the next byte on. */
-    void (*started)(void *owner, struct leg leg, const struct new_line *start);
+    /* A client has come: the connection is its session's, and the callee's, from the next byte on. */
+    void (*started)(void *owner, int fd, const struct new_line *start);
     void *owner;
     struct addr relay;              /* what follows is new_ready's */
     struct new_ready_conn *conns;

@@ -7,16 +7,14 @@
  */
 #include "server_proto.h"
 
-#include "new_line.h"
 #include "new_proof.h"
 #include "new_ready.h"
-#include "../command.h"
+#include "new_session.h"
 #include "../keys.h"
 #include "../line.h"
 #include "../log.h"
 #include "../lograte.h"
 #include "../os.h"
-#include "../sandbox.h"
 #include "../sock.h"
 #include "../text.h"
 #include "../uplink.h"
@@ -28,9 +26,6 @@
 
 /* Times of protocols.md. */
 #define LINE_MS 10000
-
-/* How long the relay may take to accept a data connection, in seconds. */
-#define DATA_SECONDS 10
 
 struct link {
     const struct offering *offering;
@@ -52,117 +47,7 @@ struct link {
 
 static struct link *links;
 
-/* What a session child needs to know. */
-struct job {
-    const struct link *link;
-    struct addr relay;              /* where the data connection goes, */
-    struct dial_host host;          /* or, with a host in [NEW] or with --via, the name of it */
-    const struct leg *ready;        /* the data connection where there is one already; NULL: it is to be made */
-    const struct new_line *line;
-    const char *turn_away;          /* why it is only claimed and reset; NULL: it is served */
-    bool has_proof;
-    unsigned char proof[SHA256_BYTES];
-};
-
-/* Session children. */
-
-static int connect_relay(const struct job *job, struct leg *leg, char why[DIAL_WHY])
-{
-    const char *via = job->link->offering->via;
-    int fd;
-
-    if (via != NULL) {
-        if (via_open(via, &job->host, leg) > 0)
-            return 0;
-        text_copy(why, DIAL_WHY, strerror(errno));
-        return -1;
-    }
-    fd = job->host.host[0] != '\0' ? dial_now(&job->host, DATA_SECONDS, why)
-                                   : dial_addr(&job->relay, DATA_SECONDS, why);
-    if (fd < 0)
-        return -1;
-    *leg = leg_of_socket(fd);
-    return 0;
-}
-
-static int claim(const struct job *job, const struct leg *leg)
-{
-    char buffer[LINE_LONGEST];
-    struct text t;
-
-    if (!job->line->has_id)
-        return 0;
-    text_init(&t, buffer, sizeof buffer);
-    text_add(&t, "[DATA] id=");
-    text_hex(&t, job->line->id, CLAIM_BYTES);
-    if (job->has_proof) {
-        text_add(&t, " proof=");
-        text_hex(&t, job->proof, sizeof job->proof);
-    }
-    text_add(&t, "\n");
-    return sock_send(leg->wfd, t.data, t.len);
-}
-
-/* The local end: a connection whose server knows who the client is, if it is to. */
-static int open_local(const struct job *job, const struct command_peers *peers, struct leg *local, char why[DIAL_WHY])
-{
-    const struct offering *o = job->link->offering;
-
-    if (target_open(o->target, o->connect_seconds, local, why) != 0)
-        return -1;
-    if (o->proxy_version == 0 || target_tell(local, o->proxy_version, peers) == 0)
-        return 0;
-    text_copy(why, DIAL_WHY, strerror(errno));
-    leg_reset(local);
-    return -1;
-}
-
-/* A client whose server cannot be had is claimed too, and reset, so that it need not wait. */
-static void serve_leg(const struct job *job, struct leg *relay, struct session_report *report)
-{
-    const struct offering *o = job->link->offering;
-    struct command_peers peers = {
-        .client = &job->line->from,
-        .relay = &job->link->relay,
-        .public_host = job->link->public_host,
-        .public_port = job->link->public_port,
-    };
-    struct leg local;
-
-    if (claim(job, relay) != 0 || job->turn_away != NULL) {
-        text_copy(report->why, sizeof report->why, job->turn_away != NULL ? job->turn_away : strerror(errno));
-        leg_reset(relay);
-        return;
-    }
-    if (o->target->kind == TARGET_COMMAND) {
-        command_run(o->target->command, relay, &peers, report);
-        return;
-    }
-    if (open_local(job, &peers, &local, report->why) != 0) {
-        leg_reset(relay);
-        return;
-    }
-    /* A session that has a command to end, and to wait for, needs more than the filter leaves. */
-    if (relay->command == 0)
-        sandbox_enter(o->target->kind == TARGET_STDIO);
-    copy_run(relay, &local, 0, &report->copy);
-    if (report->copy.end == COPY_ERROR)
-        text_copy(report->why, sizeof report->why, strerror(report->copy.error));
-}
-
-static void serve(void *arg, struct session_report *report)
-{
-    const struct job *job = arg;
-    struct leg relay;
-
-    if (job->ready != NULL)
-        relay = *job->ready;
-    else if (connect_relay(job, &relay, report->why) != 0)
-        return;
-    serve_leg(job, &relay, report);
-    if (relay.command > 0)
-        via_wait(relay.command, report->copy.end == COPY_EOF);
-}
+/* Sessions. */
 
 static void stdio_served(void *owner, const struct addr *client, enum copy_end end)
 {
@@ -172,22 +57,6 @@ static void stdio_served(void *owner, const struct addr *client, enum copy_end e
     l->hooks->served(l->offering, end == COPY_EOF);
 }
 
-static unsigned stdio_of(const struct job *job)
-{
-    unsigned stdio = job->link->offering->via != NULL ? CHILD_STDERR : 0;
-
-    if (job->turn_away != NULL)
-        return stdio;
-    switch (job->link->offering->target->kind) {
-    case TARGET_STDIO:
-        return stdio | CHILD_STDIN | CHILD_STDOUT;
-    case TARGET_COMMAND:
-        return CHILD_STDERR;
-    default:
-        return stdio;
-    }
-}
-
 static const char *why_not(const struct link *l)
 {
     if (l->busy)
@@ -195,77 +64,41 @@ static const char *why_not(const struct link *l)
     return session_count() >= l->offering->max_sessions ? "too many sessions" : NULL;
 }
 
-/* Where a data connection goes: to the control port, or where the [NEW] of a plain relay says. */
-static void where(struct job *job)
+/* data_fd: the connection that the client is on already, the caller's; -1: one is to be made. */
+static void start_session(struct link *l, const struct new_line *line, int data_fd)
 {
-    const struct new_line *line = job->line;
-
-    if (job->link->offering->via != NULL)
-        job->host = *uplink_host(&job->link->uplink);
-    if (line->has_id)
-        return;
-    addr_set_port(&job->relay, (unsigned)line->port);
-    job->host.port = (unsigned)line->port;
-    if (line->host[0] != '\0')
-        text_copy(job->host.host, sizeof job->host.host, line->host);
-}
-
-/* Made before the fork: children know no keys. It is over the id as it is sent, in lower case. */
-static void prove_data(struct job *job)
-{
-    const struct key *k = keys_of_service(job->link->offering->name);
-    char id[CLAIM_TEXT];
-    struct text t;
-
-    if (k == NULL || !job->line->has_id)
-        return;
-    text_init(&t, id, sizeof id);
-    text_hex(&t, job->line->id, CLAIM_BYTES);
-    new_proof_data(k->secret, id, job->proof);
-    job->has_proof = true;
-}
-
-/* ready stays the caller's; NULL: the child connects. Returns whether there is a child. */
-static bool start_session(struct link *l, const struct new_line *line, const struct leg *ready)
-{
-    struct job job = {.link = l, .relay = l->relay, .ready = ready, .line = line, .turn_away = why_not(l)};
-    struct session_plan plan = {
-        .service = l->offering->name,
-        .client = &line->from,
-        .body = serve,
-        .arg = &job,
-        .keep = {ready != NULL ? ready->rfd : -1, -1, -1, -1},
-        .stdio = stdio_of(&job),
-        .leads_group = l->offering->target->kind == TARGET_COMMAND || l->offering->via != NULL,
+    struct new_session session = {
+        .offering = l->offering,
+        .relay = &l->relay,
+        .host = uplink_host(&l->uplink),
+        .public_host = l->public_host,
+        .public_port = l->public_port,
+        .line = line,
+        .data_fd = data_fd,
+        .turn_away = why_not(l),
         .owner = l,
     };
-    bool only_one = l->offering->target->kind == TARGET_STDIO && job.turn_away == NULL;
+    bool only_one = l->offering->target->kind == TARGET_STDIO && session.turn_away == NULL;
     char client[ADDR_TEXT];
 
-    if (ready == NULL)
-        where(&job);
-    prove_data(&job);
     if (only_one)
-        plan.ended = stdio_served;
-    if (session_start(&plan) < 0) {
+        session.ended = stdio_served;
+    if (new_session_start(&session) < 0) {
         lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=limit error=%e", l->offering->name,
                       addr_text(&line->from, client), strerror(errno));
-        return false;
+        return;
     }
     if (only_one) {
         l->busy = true;
         child_has_stdio();
     }
-    return true;
 }
 
-/* A client has come on a ready connection, which is its session's now, or of no use to anybody. */
-static void ready_started(void *owner, struct leg leg, const struct new_line *line)
+/* A client has come on a ready connection. Where nobody is there to serve it, closing resets it. */
+static void ready_started(void *owner, int fd, const struct new_line *line)
 {
-    if (start_session(owner, line, &leg))
-        leg_drop(&leg);
-    else
-        leg_reset(&leg);
+    start_session(owner, line, fd);
+    close(fd);
 }
 
 /* The control connection. */
@@ -400,7 +233,7 @@ static void act(struct link *l, const struct new_line *line)
     case NEW_NEW:
         if (!line->has_id)
             uplink_reached(&l->uplink);
-        start_session(l, line, NULL);
+        start_session(l, line, -1);
         break;
     case NEW_READY:
         if (line->has_id)

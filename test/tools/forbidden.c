@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@
 
 static int sock, other;     /* a TCP connection's ends */
 static int file;            /* a regular file */
+static pid_t getppid_before;
 
 /* What is forbidden. */
 
@@ -131,7 +133,23 @@ static long try_seccomp(void)
 
 static long try_prlimit(void)
 {
-    return syscall(SYS_prlimit64, 0, RLIMIT_NPROC, NULL, NULL);
+    return syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, NULL);
+}
+
+static long try_prlimit_other(void)
+{
+    return syscall(SYS_prlimit64, getppid_before, RLIMIT_NPROC, NULL, NULL);
+}
+
+/* As sandbox_fork does, without its number. */
+static long try_clone(void)
+{
+    return syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+}
+
+static long try_madvise_other(void)
+{
+    return madvise((void *)((unsigned long)&sock & ~4095UL), 4096, MADV_DONTFORK);
 }
 
 static long try_setuid(void)
@@ -189,9 +207,22 @@ static long try_sendmsg(void)
     return sendmsg(sock, &(struct msghdr){0}, 0);
 }
 
-static long try_recvmsg(void)
+static long do_recvmsg(void)
 {
-    return recvmsg(sock, &(struct msghdr){0}, MSG_DONTWAIT);
+    return write(other, "x", 1) == 1 && recvmsg(sock, &(struct msghdr){0}, 0) == 0 ? 0 : -1;
+}
+
+static long do_keepalive(void)
+{
+    return setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int)) == 0 &&
+                   setsockopt(sock, IPPROTO_TCP, TCP_KEEPIDLE, &(int){60}, sizeof(int)) == 0 ? 0 : -1;
+}
+
+static char given_back[3 * 4096];
+
+static long do_give_back(void)
+{
+    return madvise((void *)(((unsigned long)given_back + 4095) & ~4095UL), 4096, MADV_DONTNEED);
 }
 
 static long try_ioctl_other(void)
@@ -361,10 +392,11 @@ static const struct attempt forbidden[] = {
     {"listen", try_listen}, {"accept", try_accept}, {"recvfrom", try_recvfrom}, {"sendto", try_sendto},
     {"execve", try_execve}, {"fork", try_fork}, {"ptrace", try_ptrace}, {"kill", try_kill},
     {"kill-init", try_kill_init}, {"mmap-exec", try_mmap_exec}, {"mprotect", try_mprotect},
-    {"prctl", try_prctl}, {"seccomp", try_seccomp}, {"prlimit", try_prlimit}, {"setuid", try_setuid},
+    {"prctl", try_prctl}, {"seccomp", try_seccomp}, {"prlimit", try_prlimit}, {"prlimit-other", try_prlimit_other}, {"clone", try_clone},
+    {"madvise-other", try_madvise_other}, {"setuid", try_setuid},
     {"chroot", try_chroot}, {"mount", try_mount}, {"unlink", try_unlink}, {"getdents", try_getdents},
     {"dup", try_dup}, {"fcntl", try_fcntl}, {"pipe", try_pipe}, {"getpid", try_getpid},
-    {"ftruncate", try_ftruncate}, {"sendmsg", try_sendmsg}, {"recvmsg", try_recvmsg},
+    {"ftruncate", try_ftruncate}, {"sendmsg", try_sendmsg},
     {"ioctl-other", try_ioctl_other}, {"ioctl-TIOCSTI", try_ioctl_tty},
     {"setsockopt-other", try_setsockopt_other}, {"setsockopt-level", try_setsockopt_level},
     {"getsockopt-other", try_getsockopt_other}, {"unknown", try_unknown},
@@ -380,7 +412,8 @@ static const struct attempt allowed[] = {
 #ifdef SYS_clock_gettime
     {"clock-by-call", do_clock_by_call},
 #endif
-    {"shutdown", do_shutdown}, {"linger", do_linger}, {"error", do_error}, {"tcp-info", do_tcp_info},
+    {"shutdown", do_shutdown}, {"linger", do_linger}, {"keepalive", do_keepalive},
+    {"recvmsg", do_recvmsg}, {"give-back", do_give_back}, {"error", do_error}, {"tcp-info", do_tcp_info},
     {"outq", do_outq}, {"strerror", do_strerror}, {"signal", do_signal}, {"close", do_close},
     {NULL, NULL},
 };
@@ -413,6 +446,7 @@ static void run_one(const struct attempt *a, bool writes_files)
     timer_t timer;
     struct itimerspec soon = {.it_value = {0, 1000000}};
 
+    getppid_before = getppid();
     signal(SIGALRM, on_alarm);
     if (a->try == do_signal && (timer_create(CLOCK_MONOTONIC, NULL, &timer) != 0 ||
                                 timer_settime(timer, 0, &soon, NULL) != 0))

@@ -1,0 +1,189 @@
+/*
+ * nursery: a small process that forks the session children. See nursery.h.
+ *
+ * Why it is not the parent that forks them: a page of memory that thousands of
+ * children share is looked for in each of them whenever the kernel wants to
+ * know whether it is in use, and the parent's pages always are. These are cold.
+ */
+#include "nursery.h"
+
+#include "child.h"
+#include "handover.h"
+#include "os.h"
+#include "sandbox.h"
+#include "text.h"
+#include "worker_child.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The nursery's descriptors beside the standard ones. */
+enum { ASKED = 3, REPORTS };
+
+/* A fork takes much less; whoever does not answer by then is stuck. In milliseconds. */
+#define ANSWER_MS 2000
+
+/* What ps shows, and how main() knows what it is. */
+#define TITLE ": nursery"
+#define TITLE_SIZE 32
+
+/* Room for its children's titles, behind its own. */
+#define ROOM_SIZE 224
+
+struct answer {
+    pid_t pid;
+    int error;
+};
+
+static const char *program_name;
+static int reports_end = -1, own_image = -1;
+static struct child nursery;
+static int channel_to_it = -1;
+
+static void make_title(char title[TITLE_SIZE], const char *program, const char *what)
+{
+    struct text t;
+
+    text_init(&t, title, TITLE_SIZE);
+    text_add(&t, "%s%s", program, what);
+}
+
+/* In the nursery. */
+
+static struct answer fork_one(int channel, const char *idle_title)
+{
+    pid_t pid = sandbox_fork();
+
+    if (pid == 0) {
+        close(ASKED);
+        worker_child_run(channel, REPORTS, idle_title);
+    }
+    return (struct answer){.pid = pid, .error = errno};
+}
+
+static void run(const char *program)
+{
+    char idle_title[TITLE_SIZE];
+    int channel;
+    char word;
+
+    os_name(program);
+    make_title(idle_title, program, ": idle");
+    if (sandbox_enter_forking() != 0)
+        _exit(1);
+    while (handover_take(ASKED, &word, sizeof word, &channel, 1, 0) > 0) {
+        struct answer answer = fork_one(channel, idle_title);
+
+        close(channel);
+        if (write(ASKED, &answer, sizeof answer) < 0)
+            break;
+    }
+    _exit(0);
+}
+
+void nursery_if_asked(char **argv)
+{
+    char program[TITLE_SIZE];
+    char *suffix;
+
+    if (argv[0] == NULL || !text_copy(program, sizeof program, argv[0]))
+        return;
+    suffix = strstr(program, TITLE);
+    if (suffix == NULL || strcmp(suffix, TITLE) != 0)
+        return;
+    *suffix = '\0';
+    run(program);
+}
+
+/* In the parent. */
+
+void nursery_setup(const char *program, int reports)
+{
+    program_name = program;
+    reports_end = reports;
+    own_image = os_own_image();
+}
+
+static void nursery_ended(struct child *c, int status)
+{
+    (void)status;
+    c->pid = 0;
+    nursery_close();
+}
+
+void nursery_close(void)
+{
+    if (channel_to_it >= 0)
+        close(channel_to_it);
+    channel_to_it = -1;
+}
+
+/* In the forked process: its descriptors get the numbers that it expects, and it becomes a nursery. */
+static void become(int asked)
+{
+    char title[TITLE_SIZE], room[ROOM_SIZE];
+    char *argv[] = {title, room, NULL};
+
+    make_title(title, program_name, TITLE);
+    memset(room, ' ', sizeof room - 1);
+    room[sizeof room - 1] = '\0';
+    child_place((int[]){asked, reports_end}, 2);
+    os_exec_image(own_image, argv);
+    /* As a copy, then: a shell may have taken the file's permissions, or a chroot its loader. */
+    os_title(title);
+    run(program_name);
+}
+
+static int start(void)
+{
+    int ends[2];
+    pid_t pid;
+
+    /* The last one may not have been waited for yet. */
+    if (nursery.pid != 0 || handover_pair(ends) != 0)
+        return -1;
+    nursery.ended = nursery_ended;
+    pid = child_fork(&nursery);
+    if (pid == 0)
+        become(ends[1]);
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return -1;
+    }
+    channel_to_it = ends[0];
+    return 0;
+}
+
+/* Returns 0 with its answer, or -1: it does not answer. */
+static int ask(int channel, struct answer *answer)
+{
+    struct pollfd p = {.fd = channel_to_it, .events = POLLIN};
+
+    if (handover_send(channel_to_it, "f", 1, &channel, 1, MSG_DONTWAIT) != 0 || poll(&p, 1, ANSWER_MS) <= 0)
+        return -1;
+    return handover_take(channel_to_it, answer, sizeof *answer, NULL, 0, MSG_DONTWAIT) == (ssize_t)sizeof *answer ? 0 : -1;
+}
+
+pid_t nursery_fork(int channel)
+{
+    struct answer answer;
+
+    if (sandbox_fork_missing() || (channel_to_it < 0 && start() != 0)) {
+        errno = ENOSYS;
+        return -1;
+    }
+    if (ask(channel, &answer) != 0) {
+        if (nursery.pid > 0)
+            kill(nursery.pid, SIGKILL);
+        nursery_close();
+        errno = ENOSYS;
+        return -1;
+    }
+    errno = answer.error;
+    return answer.pid;
+}

@@ -1,0 +1,33 @@
+/*
+ * nursery: a small process that forks the session children.
+ *
+ * It is the program itself, started afresh: it has no keys, no tables and a few
+ * descriptors, and so has what it forks. It wears the children's sandbox, which
+ * they inherit, one filter for all. The children are not its own but its
+ * parent's: it can end at any time, and nobody is the worse for it.
+ */
+#ifndef NURSERY_H
+#define NURSERY_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Where main() begins as a nursery, this does not return. */
+void nursery_if_asked(char **argv);
+
+/*
+ * Once, while /proc can be seen. program is for titles; reports is the end of
+ * the pipe that children write to.
+ */
+void nursery_setup(const char *program, int reports);
+
+/*
+ * A new child of this process, which runs worker_child_run on its copy of the
+ * channel. Its pid; -1 with errno (ENOSYS: there is no nursery here).
+ */
+pid_t nursery_fork(int channel);
+
+/* It ends, until the next nursery_fork. */
+void nursery_close(void);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * report: what a session's process tells the parent, over a pipe that all of
+ * them share.
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "copy.h"
+
+#include <stdint.h>
+
+/* What a process says of its session when that has ended. */
+struct session_report {
+    struct copy_result copy;
+    char why[96];       /* of COPY_ERROR, for the log; "": nothing to say */
+};
+
+/* Which session it is, and a number that only its process was told, so that no other can speak of it. */
+struct report_subject {
+    uint64_t token;
+    uint32_t session;
+};
+
+enum report_kind {
+    REPORT_END,     /* the session has ended */
+    REPORT_QUIET    /* nothing moves: this process takes no job after this session */
+};
+
+/* Shorter than PIPE_BUF, so that messages do not mix. */
+struct report {
+    struct report_subject subject;
+    enum report_kind kind;
+    struct session_report end;      /* of REPORT_END */
+};
+
+/* Waits while the pipe is full; where nobody reads it any more, nothing is said. */
+void report_send(int pipe, const struct report *r);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * worker: session children that are used again, as the parent sees them.
+ *
+ * Each has a channel of its own, so that it is known who has which session. A
+ * worker is idle, or busy with one session. Some idle ones are kept for a
+ * while; how often each is used is bounded. It knows nothing of what a session is for.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "child.h"
+#include "job.h"
+
+struct worker {
+    struct child child;             /* first, so that a child's end finds its worker */
+    int channel;                    /* -1: given up; it leaves after its session */
+    int uses;                       /* sessions given to it */
+    uint64_t token;                 /* what its reports show */
+    void *session;                  /* what it is busy with; NULL: idle */
+    long long since;                /* clock_ms when it became idle */
+    struct worker *newer, *older;   /* of the idle ones */
+};
+
+struct worker_rules {
+    int uses;               /* sessions that one child serves, one after the other */
+    int spare;              /* idle children kept at most */
+    /* A worker has ended: what it and others have reported is to be looked at first. */
+    void (*reports)(void);
+    /* It has died in the middle of this session. */
+    void (*died)(void *session);
+};
+
+/*
+ * Once, while /proc can be seen: so many workers at once; program is for
+ * titles, reports the end of the pipe they write to. -1 with errno.
+ */
+int worker_setup(const char *program, int most, int reports, const struct worker_rules *rules);
+
+/*
+ * Gives a session to a worker, an idle one or a new one, which has copies of
+ * the descriptors then. Fills in the job's token. The worker, or NULL with
+ * errno (EAGAIN: the system, or the table, has no room for another).
+ */
+struct worker *worker_start(struct job *job, int client_fd, int server_fd, void *session);
+
+/* Its session has ended. */
+void worker_done(struct worker *w);
+
+/* It takes no further session. */
+void worker_retire(struct worker *w);
+
+#endif
