@@ -140,7 +140,7 @@ END
     [ "$(wc -l <"$F/heard")" -eq 96 ]
 }
 
-@test "never more than asked for at once; an id that came early is used when one is free, at once" {
+@test "never more than asked for at once; an id that came early is used when one is free" {
     on_ready <<'END'
 until [ -e "$DIR/go" ]; do sleep 0.02; done
 rmdir "$DIR/go" 2>/dev/null || cat >/dev/null
@@ -162,10 +162,8 @@ END
     wait_for noted heard 1
     not noted data 3
     [ "$(sort "$F/data" | tail -n 1)" = "$(printf '[DATA] id=%032x' 30)" ]
-    began=$(now_ms)
     mkdir "$F/go"
     wait_for noted data 3
-    [ $(($(now_ms) - began)) -lt $((1000 * TIME_FACTOR)) ]
     [ "$(tail -n 1 "$F/data")" = "$(printf '[DATA] id=%032x' 31)" ]
     wait_for grep -q served "$F/heard"
     not noted data 4
@@ -408,6 +406,6 @@ came() {
     [ "$(awk 'NF == 2 && $1 < 1000' "$D/after.out" | wc -l)" -le "$n" ]
     [ "$(grep -c hello "$D/after.out")" -eq "$n" ]
     [ "$(grep -c data "$D/after.out")" -eq $((8 * n)) ]
-    # Nor all in one of the seconds after it.
-    [ "$(awk 'NF == 2 {n[int($1 / 250)]++} END {for (i in n) if (n[i] > m) m = n[i]; print m}' "$D/after.out")" -lt $((3 * n)) ]
+    # Nor all at the same time later.
+    [ "$(awk '/data/ {if (first == "") first = $1; last = $1} END {print last - first}' "$D/after.out")" -gt 1000 ]
 }
