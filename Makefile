@@ -63,7 +63,7 @@ FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/keyfile test/fuzz/line test/fu
 	test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text
 FUZZ = $(FUZZERS)
 
-test-tools: $(TOOLS) $(FUZZERS)
+test-tools: $(TOOLS) $(FUZZERS) bench/load
 
 CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/wipe.o \
 	lib/proto/new_line.o lib/proto/new_proof.o
@@ -78,6 +78,18 @@ test/tools/forbidden: test/tools/forbidden.c $(SANDBOX) $(HEADERS)
 
 $(FUZZERS): $(FUZZERS:=.c) test/fuzz/fuzz.h test/fuzz/replay.c $(FUZZED) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ $@.c test/fuzz/replay.c $(FUZZED)
+
+# Speed and memory, beside other relays that are installed: bench/run --help.
+bench: all bench/load
+	bench/run main
+	bench/table
+
+bench-growth: all bench/load
+	bench/run growth
+	bench/table growth
+
+bench-publish:
+	bench/publish
 
 .c:
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ $<
@@ -100,4 +112,4 @@ install: all
 	cp man/relay-connect.1 man/relay-key.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:
-	rm -f relayd relay-connect *.o lib/*.o lib/proto/*.o $(TOOLS) $(FUZZERS)
+	rm -f relayd relay-connect *.o lib/*.o lib/proto/*.o $(TOOLS) $(FUZZERS) bench/load

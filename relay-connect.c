@@ -3,7 +3,6 @@
  * and wiring.
  */
 #include "lib/child.h"
-#include "lib/copy.h"
 #include "lib/keys.h"
 #include "lib/leave.h"
 #include "lib/log.h"
@@ -361,7 +360,6 @@ int main(int argc, char **argv)
     if (via != NULL)
         check_via();
     parse_targets(argc - first - 1, argv + first + 1);
-    copy_setup(peer_seconds);
     load_key();
     check_proxy();
     check_ready();
@@ -376,5 +374,6 @@ int main(int argc, char **argv)
     offer_all();
     if (loop_run() != 0)
         log_die(EXIT_FAILED, "pselect: %s", strerror(errno));
+    log_flush();
     return exit_code;
 }

@@ -450,5 +450,6 @@ int main(int argc, char **argv)
     if (loop_run() != 0)
         log_die(EXIT_FAILED, "pselect: %s", strerror(errno));
     lograte_end();
+    log_flush();
     return EXIT_TOLD;
 }

@@ -47,7 +47,7 @@ void child_keep(const int *fds, int count, unsigned stdio);
  * this order, and stay open over exec; all others are closed. The standard
  * ones become /dev/null.
  */
-#define CHILD_PLACED 2
+#define CHILD_PLACED 3
 void child_place(const int *fds, int count);
 
 /* In the parent: a child has its standard input and output now; here they become /dev/null. */

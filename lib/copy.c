@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES 32768
@@ -43,6 +45,7 @@ enum { CLIENT, SERVER, SIDES };
 struct side {
     int which;                  /* CLIENT or SERVER */
     struct leg *leg;
+    char *small;                /* one of its buffers; the other is in large */
     char *buffer;               /* what was read from this side */
     size_t size;                /* of it */
     size_t at, len;             /* of what was read, not yet written to the other */
@@ -55,31 +58,18 @@ struct side {
 struct copy {
     struct side side[SIDES];
     struct pollfd polled[2 * SIDES];    /* each side's reading and writing; a socket's are one */
-    int idle_ms;
+    struct copy_rules rules;
     long long moved_at;
     bool settled;               /* nothing waits for an acknowledgement */
     bool moving;                /* something moved since it was quiet */
     bool probed;                /* the peers are probed by now */
+    char small[SIDES][SMALL_BYTES];     /* last, and on the stack, whose pages are touched anyway */
 };
 
-static char small[SIDES][SMALL_BYTES], large[SIDES][BUFFER_BYTES];
+static char large[SIDES][BUFFER_BYTES];
 static bool large_used[SIDES];      /* since it was given back */
-static int peer_seconds;
-static void (*when_quiet)(void *owner);
-static void *quiet_owner;
 
-void copy_setup(int peer_timeout)
-{
-    peer_seconds = peer_timeout;
-}
-
-void copy_when_quiet(void (*then)(void *owner), void *owner)
-{
-    when_quiet = then;
-    quiet_owner = owner;
-}
-
-static int silent_check_ms(void)
+static int silent_check_ms(int peer_seconds)
 {
     int seconds = SILENT_CHECK_MOST_MS / 1000 * SILENT_CHECKS;
 
@@ -141,7 +131,7 @@ static void shrink(struct side *s)
     if (large_used[s->which])
         os_give_back(large[s->which], BUFFER_BYTES);
     large_used[s->which] = false;
-    s->buffer = small[s->which];
+    s->buffer = s->small;
     s->size = SMALL_BYTES;
 }
 
@@ -240,12 +230,12 @@ static int react(struct side *s, struct side *other, const struct pollfd polled[
 /* How long to wait, in milliseconds; -1: until something comes. */
 static int patience(const struct copy *c)
 {
-    int wait = c->settled ? -1 : silent_check_ms();
+    int wait = c->settled ? -1 : silent_check_ms(c->rules.peer_seconds);
 
     if (c->moving && (wait < 0 || wait > QUIET_MS))
         wait = QUIET_MS;
-    if (c->idle_ms > 0) {
-        long long left = c->moved_at + c->idle_ms - clock_ms();
+    if (c->rules.idle_ms > 0) {
+        long long left = c->moved_at + c->rules.idle_ms - clock_ms();
 
         if (wait < 0 || left < wait)
             wait = left > 0 ? (int)left : 0;
@@ -264,9 +254,9 @@ static void rest(struct copy *c)
             sock_probe(c->side[i].leg->rfd);
     }
     c->probed = true;
-    if (when_quiet != NULL)
-        when_quiet(quiet_owner);
-    when_quiet = NULL;
+    if (c->rules.quiet != NULL)
+        c->rules.quiet(c->rules.owner);
+    c->rules.quiet = NULL;
 }
 
 /* Nothing came for that long. Returns 0 to go on, or -1 with *end set. */
@@ -274,7 +264,7 @@ static int waited(struct copy *c, enum copy_end *end)
 {
     bool waits = false;
 
-    if (c->idle_ms > 0 && clock_ms() - c->moved_at >= c->idle_ms) {
+    if (c->rules.idle_ms > 0 && clock_ms() - c->moved_at >= c->rules.idle_ms) {
         *end = COPY_IDLE;
         return -1;
     }
@@ -283,7 +273,7 @@ static int waited(struct copy *c, enum copy_end *end)
     for (int i = 0; i < SIDES; i++) {
         bool unacknowledged;
 
-        if (os_peer_silent(c->side[i].leg->rfd, (unsigned)peer_seconds, &unacknowledged)) {
+        if (os_peer_silent(c->side[i].leg->rfd, (unsigned)c->rules.peer_seconds, &unacknowledged)) {
             *end = COPY_TIMEOUT;
             return -1;
         }
@@ -336,7 +326,7 @@ static enum copy_end move_all(struct copy *c)
             continue;
         c->settled = false;
         c->moving = true;
-        if (c->idle_ms > 0)
+        if (c->rules.idle_ms > 0)
             c->moved_at = clock_ms();
         for (int i = 0; i < SIDES; i++)
             if (react(&c->side[i], &c->side[!i], &c->polled[2 * i]) != 0)
@@ -345,18 +335,22 @@ static enum copy_end move_all(struct copy *c)
     return COPY_EOF;
 }
 
-void copy_run(struct leg *client, struct leg *server, int idle_ms, struct copy_result *result)
+void copy_run(struct leg *client, struct leg *server, const struct copy_rules *rules, struct copy_result *result)
 {
-    struct copy c = {.idle_ms = idle_ms, .moving = true};
+    struct copy c;
+
+    memset(&c, 0, offsetof(struct copy, small));
+    c.rules = *rules;
+    c.moving = true;
 
     c.side[CLIENT].leg = client;
     c.side[SERVER].leg = server;
     for (int i = 0; i < SIDES; i++) {
         c.side[i].which = i;
-        c.side[i].buffer = small[i];
+        c.side[i].small = c.side[i].buffer = c.small[i];
         c.side[i].size = SMALL_BYTES;
     }
-    if (idle_ms > 0)
+    if (rules->idle_ms > 0)
         c.moved_at = clock_ms();
     result->end = move_all(&c);
     result->error = errno;
@@ -369,5 +363,4 @@ void copy_run(struct leg *client, struct leg *server, int idle_ms, struct copy_r
         else
             leg_reset(c.side[i].leg);
     }
-    when_quiet = NULL;
 }

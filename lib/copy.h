@@ -24,20 +24,22 @@ struct copy_result {
     unsigned long long up, down;    /* bytes written, client to server and back */
 };
 
-/*
- * Once, before copy_run: a TCP peer that acknowledges nothing for so many
- * seconds while bytes wait for it is gone (COPY_TIMEOUT). One that is there and
- * only does not read answers window probes, every 120 s at the rarest.
- */
-void copy_setup(int peer_timeout);
+struct copy_rules {
+    int idle_ms;        /* nothing may move for so long; 0: as long as it likes */
+    /*
+     * A TCP peer that acknowledges nothing for so many seconds while bytes wait
+     * for it is gone (COPY_TIMEOUT). One that is there and only does not read
+     * answers window probes, every 120 s at the rarest.
+     */
+    int peer_seconds;
+    void (*quiet)(void *owner);     /* called once when nothing has moved for a second; may be NULL */
+    void *owner;
+};
 
-/* Of the next copy_run: once nothing has moved for a second, this is called, once. */
-void copy_when_quiet(void (*then)(void *owner), void *owner);
-
 /*
- * Runs to the end and closes both legs. idle_ms 0 is no idle timeout. Its
- * buffers (64 KiB in all) are the process's: one session at a time.
+ * Runs to the end and closes both legs. Its buffers (64 KiB in all) are the
+ * process's: one session at a time.
  */
-void copy_run(struct leg *client, struct leg *server, int idle_ms, struct copy_result *result);
+void copy_run(struct leg *client, struct leg *server, const struct copy_rules *rules, struct copy_result *result);
 
 #endif

@@ -23,7 +23,7 @@ struct job_leg {
 struct job {
     struct report_subject subject;
     int idle_ms;            /* 0: no idle timeout */
-    int peer_seconds;       /* as copy_setup's */
+    int peer_seconds;       /* as copy_rules' */
     struct job_leg client, server;
     char why[96];           /* there is no server: why the client is reset after its first bytes */
     char title[JOB_TITLE];  /* what ps shows */

@@ -139,12 +139,17 @@ static bool accept_one(struct listener *l)
 static void ready(void *owner, unsigned events)
 {
     struct listener *l = owner;
+    int attempts = l->burst < 1 ? 1 : l->burst, taken = 0;
 
     (void)events;
     fruitless++;
-    for (int i = 0; i < ACCEPTS_A_ROUND; i++)
-        if (!accept_one(l))
-            break;
+    while (taken < attempts && accept_one(l))
+        taken++;
+    /* Where one comes at a time, a look for a second is a call for nothing. */
+    if (taken < attempts)
+        l->burst = taken;
+    else if (attempts < ACCEPTS_A_ROUND)
+        l->burst = 2 * attempts;
     if (fruitless >= FRUITLESS_ROUNDS)
         pause_for("accept", true);
 }

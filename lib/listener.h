@@ -17,6 +17,7 @@ struct listener {
     void (*accepted)(void *owner, int fd, const struct addr *from);
     void *owner;
     bool reserved;      /* may use the reserve */
+    int burst;          /* how many it takes in one round, as the last ones went */
     struct listener *next, **link;
 };
 

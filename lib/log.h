@@ -14,9 +14,12 @@
 /* The program's name, for sentences. The string is not copied. */
 void log_init(const char *program);
 
-/* One event line. Leaves errno as it was. */
+/* One event line, written with the next log_flush, or sooner. Leaves errno as it was. */
 void log_event(const char *format, ...);
 void log_vevent(const char *format, va_list args);
+
+/* Writes what is pending: the loop does, before it waits. Leaves errno as it was. */
+void log_flush(void);
 
 /* "PROGRAM: sentence" and exit with this status. */
 void log_die(int status, const char *format, ...);

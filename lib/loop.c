@@ -4,6 +4,7 @@
 #include "loop.h"
 
 #include "clock.h"
+#include "log.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -281,6 +282,7 @@ static int wait_once(void)
             until.tv_nsec = (long)(left % 1000) * 1000000;
         }
     }
+    log_flush();
     for (int i = 0; i < 2; i++)
         memcpy(found[i].words, wanted[i].words, fds_bytes(count));
     ready = pselect(count, (fd_set *)found[0].words, (fd_set *)found[1].words, NULL,

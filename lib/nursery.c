@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* The nursery's descriptors beside the standard ones. */
-enum { ASKED = 3, REPORTS };
+enum { ASKED = 3, REPORTS, IMAGE };
 
 /* A fork takes much less; whoever does not answer by then is stuck. In milliseconds. */
 #define ANSWER_MS 2000
@@ -54,9 +54,9 @@ static void make_title(char title[TITLE_SIZE], const char *program, const char *
 
 /* In the nursery. */
 
-static struct answer fork_one(int channel, const char *idle_title)
+static struct answer fork_one(int channel, const char *idle_title, uintptr_t *pass)
 {
-    pid_t pid = sandbox_fork();
+    pid_t pid = sandbox_fork(pass);
 
     if (pid == 0) {
         close(ASKED);
@@ -67,16 +67,17 @@ static struct answer fork_one(int channel, const char *idle_title)
 
 static void run(const char *program)
 {
-    char idle_title[TITLE_SIZE];
+    char idle_title[TITLE_SIZE], word;
+    uintptr_t pass;
     int channel;
-    char word;
 
+    close(IMAGE);
     os_name(program);
     make_title(idle_title, program, ": idle");
-    if (sandbox_enter_forking() != 0)
+    if (sandbox_enter_forking(&pass) != 0)
         _exit(1);
     while (handover_take(ASKED, &word, sizeof word, &channel, 1, 0) > 0) {
-        struct answer answer = fork_one(channel, idle_title);
+        struct answer answer = fork_one(channel, idle_title, &pass);
 
         close(channel);
         if (write(ASKED, &answer, sizeof answer) < 0)
@@ -131,9 +132,9 @@ static void become(int asked)
     make_title(title, program_name, TITLE);
     memset(room, ' ', sizeof room - 1);
     room[sizeof room - 1] = '\0';
-    child_place((int[]){asked, reports_end}, 2);
-    os_exec_image(own_image, argv);
-    /* As a copy, then: a shell may have taken the file's permissions, or a chroot its loader. */
+    child_place((int[]){asked, reports_end, own_image}, own_image >= 0 ? 3 : 2);
+    os_exec_image(IMAGE, argv);
+    /* As a copy, then: it may not execute its own file, or a chroot has no loader for it. */
     os_title(title);
     run(program_name);
 }

@@ -53,8 +53,7 @@ int os_own_image(void)
 void os_exec_image(int image, char **argv)
 {
 #ifdef SYS_execveat
-    if (image >= 0)
-        syscall(SYS_execveat, image, "", argv, environ, AT_EMPTY_PATH);
+    syscall(SYS_execveat, image, "", argv, environ, AT_EMPTY_PATH);
 #endif
 }
 

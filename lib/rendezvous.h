@@ -77,7 +77,7 @@ struct rendezvous {
 
 /*
  * Once: room for so many waiters in all, their deadline, and what sessions are
- * told (idle_ms of copy_run, peer_seconds of copy_setup). -1 with errno.
+ * told (as in struct copy_rules). -1 with errno.
  */
 int rendezvous_setup(int waiters, long long claim_ms, int idle_ms, int peer_seconds);
 

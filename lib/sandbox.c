@@ -254,27 +254,25 @@ void sandbox_enter(bool writes_files)
     filtered(0);
 }
 
-static uintptr_t pass;
-
-int sandbox_enter_forking(void)
+int sandbox_enter_forking(uintptr_t *pass)
 {
     do {
-        if (os_random(&pass, sizeof pass) != 0)
+        if (os_random(pass, sizeof *pass) != 0)
             return -1;
-    } while (pass == 0);
+    } while (*pass == 0);
     limit_to_none(RLIMIT_CORE);
     limit_to_none(RLIMIT_FSIZE);
-    filtered(pass);
+    filtered(*pass);
     return 0;
 }
 
 /* The child has a copy of the memory, so what is in it of the number is overwritten first. */
-pid_t sandbox_fork(void)
+pid_t sandbox_fork(uintptr_t *pass)
 {
-    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, pass, 0, 0);
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, *pass, 0, 0);
 
     if (pid == 0) {
-        wipe(&pass, sizeof pass);
+        wipe(pass, sizeof *pass);
         wipe_stack();
         limit_to_none(RLIMIT_NPROC);
     }
@@ -305,13 +303,15 @@ void sandbox_enter(bool writes_files)
     (void)writes_files;
 }
 
-int sandbox_enter_forking(void)
+int sandbox_enter_forking(uintptr_t *pass)
 {
+    (void)pass;
     return 0;
 }
 
-pid_t sandbox_fork(void)
+pid_t sandbox_fork(uintptr_t *pass)
 {
+    (void)pass;
     return -1;
 }
 

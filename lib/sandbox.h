@@ -9,6 +9,7 @@
 #define SANDBOX_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -28,15 +29,15 @@ void sandbox_enter(bool writes_files);
 /*
  * The same for a process that forks such children and does nothing else: they
  * inherit it. Fork is let through where it is called with a number that only
- * this process knows, by sandbox_fork. -1 with errno: there are no random bytes.
+ * this process knows, *pass. -1 with errno: there are no random bytes.
  */
-int sandbox_enter_forking(void);
+int sandbox_enter_forking(uintptr_t *pass);
 
 /*
  * fork(), after sandbox_enter_forking; but the child is one of the caller's parent. It
- * cannot fork. -1 with errno.
+ * cannot fork: *pass is wiped there. -1 with errno.
  */
-pid_t sandbox_fork(void);
+pid_t sandbox_fork(uintptr_t *pass);
 
 /* Whether the system has no such fork. */
 bool sandbox_fork_missing(void);

@@ -77,16 +77,22 @@ static bool take_place(struct service *s, const struct addr *newcomer)
     return true;
 }
 
+static bool at_limit(const struct service *s, const struct addr *client)
+{
+    return clients_in_all >= rules->max_sessions || s->clients >= rules->max_per_service ||
+           (s->max > 0 && s->clients >= s->max) ||
+           tally_count(&sources, client) >= (unsigned)rules->max_per_source;
+}
+
 /* Why this client is not let in, or NULL. */
 static const char *refusal(struct service *s, const struct addr *client)
 {
     if (s->meeting.clients.count >= rules->max_waiting && !take_place(s, client))
         return "full";
-    if (clients_in_all >= rules->max_sessions || s->clients >= rules->max_per_service ||
-        (s->max > 0 && s->clients >= s->max) ||
-        tally_count(&sources, client) >= (unsigned)rules->max_per_source)
-        return "limit";
-    return NULL;
+    if (!at_limit(s, client))
+        return NULL;
+    session_catch_up();
+    return at_limit(s, client) ? "limit" : NULL;
 }
 
 static void accepted(void *owner, int fd, const struct addr *from)

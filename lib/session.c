@@ -21,6 +21,9 @@
 #define REPORTS_A_READ 16
 #define MOST_READS 32
 
+/* How long ends may go unnoticed after some were seen, in milliseconds. */
+#define LOOK_MS 5
+
 struct session {
     struct child child;     /* of its own; first, so that the child's end finds its session */
     struct worker *worker;  /* or the one that serves it */
@@ -41,6 +44,7 @@ static int living;
 static void (*last_ended)(void);
 static int pipe_ends[2] = {-1, -1};
 static struct watch reports;
+static struct timer look_again;
 
 /* By enum copy_end. */
 static const char *const reasons[] = {"eof", "reset", "timeout", "idle", "error"};
@@ -144,9 +148,23 @@ static void take_reports(void)
     }
 }
 
+/* Not each of many: who needs to know looks before. */
 static void reports_ready(void *unused, unsigned events)
 {
     (void)unused, (void)events;
+    take_reports();
+    loop_want(&reports, 0);
+    timer_set(&look_again, LOOK_MS);
+}
+
+static void look(void *unused)
+{
+    (void)unused;
+    loop_want(&reports, LOOP_READ);
+}
+
+void session_catch_up(void)
+{
     take_reports();
 }
 
@@ -179,6 +197,7 @@ int session_init(const char *program, const struct session_rules *rules)
     }
     reports.fd = pipe_ends[0];
     reports.ready = reports_ready;
+    look_again.fire = look;
     /* Workers may outlive their last session a little. */
     if (worker_setup(program, 2 * rules->most + rules->spare_children, pipe_ends[1], &worker_rules) != 0)
         return -1;
@@ -199,6 +218,10 @@ static struct session *new_session(const struct session_plan *plan)
 {
     struct session *s = slab_get(&sessions);
 
+    if (s == NULL) {
+        take_reports();
+        s = slab_get(&sessions);
+    }
     if (s == NULL) {
         errno = EAGAIN;
         return NULL;

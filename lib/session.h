@@ -53,6 +53,9 @@ pid_t session_start(const struct session_plan *plan, struct job *job, int client
 /* Forks a child for it alone. */
 pid_t session_fork(const struct session_plan *plan, const struct session_task *task);
 
+/* Sees to the sessions that have ended by now; others do so some milliseconds later. */
+void session_catch_up(void);
+
 /* How many live. */
 int session_count(void);
 

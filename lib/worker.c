@@ -202,6 +202,8 @@ struct worker *worker_start(struct job *job, int client_fd, int server_fd, void 
     int count = server_fd >= 0 ? 2 : 1;
     struct worker *w = NULL;
 
+    if (newest == NULL)
+        rules->reports();
     /* One that has been killed, and is not waited for yet, takes nothing. */
     while (w == NULL && newest != NULL) {
         w = newest;

@@ -24,7 +24,7 @@ struct worker {
 struct worker_rules {
     int uses;               /* sessions that one child serves, one after the other */
     int spare;              /* idle children kept at most */
-    /* A worker has ended: what it and others have reported is to be looked at first. */
+    /* What workers have reported is to be looked at now: it says who is idle, and who ended well. */
     void (*reports)(void);
     /* It has died in the middle of this session. */
     void (*died)(void *session);

@@ -31,6 +31,7 @@ static void quiet(void *owner)
 static void serve(struct state *s, const struct job *job, int client_fd, int server_fd)
 {
     struct leg client = leg_of_socket(client_fd), server = leg_of_socket(server_fd);
+    struct copy_rules rules = {.idle_ms = job->idle_ms, .peer_seconds = job->peer_seconds, .quiet = quiet, .owner = s};
     struct session_report *end = &s->report.end;
 
     os_title(job->title);
@@ -41,9 +42,7 @@ static void serve(struct state *s, const struct job *job, int client_fd, int ser
         leg_reset(&client);
         leg_reset(&server);
     } else {
-        copy_setup(job->peer_seconds);
-        copy_when_quiet(quiet, s);
-        copy_run(&client, &server, job->idle_ms, &end->copy);
+        copy_run(&client, &server, &rules, &end->copy);
         if (end->copy.end == COPY_ERROR)
             text_copy(end->why, sizeof end->why, strerror(end->copy.error));
     }

@@ -2,6 +2,7 @@
 # let in to nothing, and costs others nothing beyond what the limits say.
 #
 # ATTACK_SECONDS (3): how long the floods last.
+# long: 50 s
 
 load helper
 load auth

@@ -1,5 +1,6 @@
 # Backpressure: a side that does not read stops the one that sends, and takes
 # no memory.
+# long: 20 s
 
 load helper
 

@@ -1,4 +1,5 @@
 # Building: no compiler has anything to say, and what comes out is small.
+# long: 40 s
 
 load helper
 
@@ -24,13 +25,22 @@ build_with() {
     build_with clang
 }
 
+# With musl, static and stripped; once for all tests here.
+build_static() {
+    if [ ! -d "$BATS_FILE_TMPDIR/tree" ]; then
+        build_with musl-gcc LDFLAGS=-static
+        strip "$D/tree/relayd" "$D/tree/relay-connect"
+        mv "$D/tree" "$BATS_FILE_TMPDIR/tree"
+    fi
+    STATIC=$BATS_FILE_TMPDIR/tree
+}
+
 # 100 kB each is what they may have with all protocols; so much have they now.
 @test "musl-gcc: static and stripped, relayd at most 72 kB, relay-connect 84 kB" {
-    build_with musl-gcc LDFLAGS=-static
-    strip "$D/tree/relayd" "$D/tree/relay-connect"
-    ls -l "$D/tree/relayd" "$D/tree/relay-connect"
-    [ "$(stat -c %s "$D/tree/relayd")" -le 72000 ]
-    [ "$(stat -c %s "$D/tree/relay-connect")" -le 84000 ]
+    build_static
+    ls -l "$STATIC/relayd" "$STATIC/relay-connect"
+    [ "$(stat -c %s "$STATIC/relayd")" -le 72000 ]
+    [ "$(stat -c %s "$STATIC/relay-connect")" -le 84000 ]
 }
 
 # What both ends take together, in KiB: a field of smaps_rollup.
@@ -41,10 +51,9 @@ memory() {
 # All their memory was 250 kB when they were 64 kB each; the programs themselves
 # are in it, so what they take beside those is what is held down here.
 @test "musl-gcc: both ends together take at most 150 kB beside their code while they are idle" {
-    build_with musl-gcc LDFLAGS=-static
-    strip "$D/tree/relayd" "$D/tree/relay-connect"
+    build_static
     # What the environment takes is not theirs.
-    RELAYD_WORDS=(env -i "$D/tree/relayd") CONNECT_WORDS=(env -i "$D/tree/relay-connect")
+    RELAYD_WORDS=(env -i "$STATIC/relayd") CONNECT_WORDS=(env -i "$STATIC/relay-connect")
     start_relayd 127.0.0.1:0+200
     start_load
     start_connect -n web "127.0.0.1:$CONTROL" "$LOAD"
@@ -67,10 +76,10 @@ memory() {
     cmp "$D/first/relay-connect" "$D/tree/relay-connect"
 }
 
-@test "the test tools and fuzz targets, without a warning" {
+@test "the tools of tests and benchmarks and the fuzz targets, without a warning" {
     for compiler in gcc clang; do
         command -v "$compiler" >/dev/null || continue
-        for tool in test/tools/*.c test/fuzz/*.c; do
+        for tool in test/tools/*.c test/fuzz/*.c bench/*.c; do
             "$compiler" -std=c99 -pedantic -Wall -Wextra -Wshadow -Werror -D_POSIX_C_SOURCE=200809L -c -o "$D/tool.o" "$tool"
         done
     done

@@ -1,6 +1,7 @@
 # The network's faults: cables pulled without a word, addresses that change, a
 # relay's machine that is cut off. Three machines, which are network namespaces
 # of this test: `relay` between `server` and `client`, a cable to each.
+# long: 45 s
 
 load helper
 load auth

@@ -1,6 +1,7 @@
 # Faults of the machine: calls that fail cost the one connection they are for.
 # strace makes them fail (-e inject), in the programs as they are; it comes to
 # a program that runs and goes again, so that what follows is seen too.
+# long: 45 s
 
 load helper
 load auth
@@ -51,18 +52,20 @@ hang_up_client() {
     hang_up "$DATA_FD"
 }
 
-# other_programs COPY_FLAGS [FLAG...]: those that the test starts are compiled so, copy.c with COPY_FLAGS too.
+# other_programs FILE FLAG...: those that the test starts have FILE compiled so. The rest is compiled once for all tests.
 other_programs() {
-    local copy_flags=$1 objects
+    local compile=(cc -std=c99 -D_POSIX_C_SOURCE=200809L -O1) objects
 
-    shift
     mkdir "$D/other"
     (
         cd "$D/other"
-        cc -std=c99 -D_POSIX_C_SOURCE=200809L -O1 "$@" -c "$ROOT"/relayd.c "$ROOT"/relay-connect.c "$ROOT"/lib/*.c \
-            "$ROOT"/lib/proto/*.c "$ROOT/test/tools/short_io.c"
-        # shellcheck disable=SC2086  # words
-        cc -std=c99 -D_POSIX_C_SOURCE=200809L -O1 "$@" $copy_flags -c "$ROOT/lib/copy.c"
+        if [ ! -d "$BATS_FILE_TMPDIR/objects" ]; then
+            "${compile[@]}" -c "$ROOT"/relayd.c "$ROOT"/relay-connect.c "$ROOT"/lib/*.c "$ROOT"/lib/proto/*.c \
+                "$ROOT/test/tools/short_io.c"
+            cp -r . "$BATS_FILE_TMPDIR/objects"
+        fi
+        cp "$BATS_FILE_TMPDIR/objects"/*.o .
+        "${compile[@]}" "${@:2}" -c "$ROOT/$1"
         objects=$(ls ./*.o | grep -vE '/relayd?(-connect)?\.o$')
         cc -o relayd relayd.o $objects
         cc -o relay-connect relay-connect.o $objects
@@ -73,7 +76,7 @@ other_programs() {
 
 # strace makes a call fail by giving it a number that is none: the sessions' filter would end them.
 without_filter() {
-    other_programs "" -DNO_SECCOMP
+    other_programs lib/sandbox.c -DNO_SECCOMP
 }
 
 @test "relayd cannot fork: that client is refused, the next ones are served" {
@@ -316,7 +319,7 @@ served_again() {
 
 @test "short reads and writes lose no byte" {
     # strace cannot make a call do less than it was asked to and nevertheless do that.
-    other_programs "-Dread=short_read -Dwrite=short_write"
+    other_programs lib/copy.c -Dread=short_read -Dwrite=short_write
     nm -u "$D/other/copy.o" | grep -q short_write
     start_all
     n=$(scaled 10000000)

@@ -1,4 +1,5 @@
 # Integrity: every byte that goes in comes out, in order, both ways.
+# alone: 2,000 sessions are 4,000 processes, and a gigabyte is compared
 
 load helper
 

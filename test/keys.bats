@@ -1,4 +1,5 @@
 # Keys at the relay: who is let in, by the protocol's own lines, and who is not.
+# long: 20 s
 
 load helper
 load auth

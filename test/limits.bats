@@ -1,5 +1,6 @@
 # Limits: at one of them clients are refused; out of descriptors they are left
 # waiting, and nothing spins.
+# long: 25 s
 
 load helper
 

@@ -62,8 +62,14 @@ load helper
 @test "a waiting client that resets is gone, and its id is dead" {
     start_relayd
     serve_by_hand web
-    start client "$TOOLS/drip" "127.0.0.1:$SERVICE_PORT" --text x --reset
+    mkfifo "$D/text"
+    exec {text}<>"$D/text"
+    DIALLED+=("$text")
+    INPUT=$D/text start client socat -u - "TCP:127.0.0.1:$SERVICE_PORT,linger=0"
+    say "$text" x
     expect "$CONTROL_FD" '.* id=([0-9a-f]{32}) .*'
+    # Not before it is announced, or there may be nobody to announce.
+    stop client KILL
     wait_said relayd '^refuse service=web client=127\.0\.0\.1:[0-9]+ reason=gone$'
     claim "${BASH_REMATCH[1]}"
     [ "$(rest "$DATA_FD")" = "= reset" ]

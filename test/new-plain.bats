@@ -1,4 +1,5 @@
 # new: plain servers, which say nothing and know nothing but [NEW] lines.
+# long: 30 s
 
 load helper
 

@@ -1,5 +1,6 @@
 # PROXY headers: relayd believes those of the addresses it is told to; who is
 # behind the proxy is what counts then, everywhere.
+# long: 40 s
 
 load helper
 

@@ -1,4 +1,5 @@
 # A real database behind it: Redis, as it is, under its own benchmark.
+# long: 25 s
 
 load helper
 

@@ -1,4 +1,5 @@
 # A real SSH server behind it: OpenSSH, as it is.
+# long: 20 s
 
 load helper
 

@@ -1,4 +1,5 @@
 # TLS, composed: a terminator before relayd's one control port, a command on the other side.
+# long: 20 s
 
 load helper
 load auth

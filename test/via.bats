@@ -1,4 +1,5 @@
 # --via: the relay is reached through a command.
+# long: 45 s
 
 load helper
 

@@ -284,4 +284,6 @@ void new_conn_accepted(void *pool, int fd, const struct addr *from)
         new_conn_line_due(c);
     else
         timer_set(&c->plain, PLAIN_MS);
+    /* On a busy relay what it says has come by now. */
+    readable(c, LOOP_READ);
 }

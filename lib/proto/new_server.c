@@ -61,6 +61,8 @@ static const char *why_not(const struct link *l)
 {
     if (l->busy)
         return "another is served";
+    if (session_count() >= l->offering->max_sessions)
+        session_catch_up();
     return session_count() >= l->offering->max_sessions ? "too many sessions" : NULL;
 }
 

@@ -212,6 +212,7 @@ static void serve_leg(const struct own *own, struct leg *relay, struct session_r
 {
     const struct new_session *s = own->session;
     const struct offering *o = s->offering;
+    struct copy_rules rules = {.peer_seconds = o->peer_seconds};
     struct command_peers peers = peers_of(s);
     struct leg local;
 
@@ -237,7 +238,7 @@ static void serve_leg(const struct own *own, struct leg *relay, struct session_r
     /* A session that has a command to end, and to wait for, needs more than the filter leaves. */
     if (relay->command == 0)
         sandbox_enter(o->target->kind == TARGET_STDIO);
-    copy_run(relay, &local, 0, &report->copy);
+    copy_run(relay, &local, &rules, &report->copy);
     if (report->copy.end == COPY_ERROR)
         text_copy(report->why, sizeof report->why, strerror(report->copy.error));
 }
