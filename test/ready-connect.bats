@@ -1,5 +1,6 @@
 # relay-connect's ready connections: what it says and is told, how it spreads
 # them, and sessions over them.
+# long: 70 s
 
 load helper
 load auth

@@ -1,5 +1,6 @@
 # Ready connections at the relay: [READY], [START], byte for byte, and what
 # becomes of those that are lost.
+# long: 70 s
 
 load helper
 load auth
