@@ -41,6 +41,7 @@ void new_offer_close(struct new_offer *o, const char *reason)
 {
     o->control->offer = NULL;
     stop_reverse(o);
+    new_wait_drop(&o->waits);
     service_close(o->service, reason);
     slab_put(&offers, o);
 }
@@ -55,6 +56,9 @@ void new_offer_log_open(const struct new_offer *o)
     if (o->plain)
         log_event("open service=%e proto=new public=%s from=%s reverse=%s", o->service->name, public, from,
                   service_address(&c->reached, o->reverse->number, reverse));
+    else if (o->waits.wanted > 0)
+        log_event("open service=%e proto=new public=%s from=%s ready=%d", o->service->name, public, from,
+                  o->waits.wanted);
     else
         log_event("open service=%e proto=new public=%s from=%s", o->service->name, public, from);
 }
@@ -137,7 +141,7 @@ static void reverse_accepted(void *owner, int fd, const struct addr *from)
         sock_reset(fd);
         return;
     }
-    rendezvous_server(&o->service->meeting, leg_of_socket(fd), from);
+    rendezvous_server(&o->service->meeting, leg_of_socket(fd));
     plain_next(o);
 }
 
@@ -191,6 +195,8 @@ void new_offer_upgrade(struct new_offer *o, const char *name)
 int new_offer_setup(const struct service_rules *the_rules, int count)
 {
     rules = the_rules;
+    if (new_wait_setup(rules) != 0)
+        return -1;
     return slab_init(&offers, sizeof(struct new_offer), (size_t)count);
 }
 
@@ -222,9 +228,24 @@ struct new_offer *new_offer_open_plain(struct new_control *c, struct portpool *p
 
 void new_offer_hand_over(struct new_offer *o, struct new_control *to)
 {
+    new_wait_drop(&o->waits);
     o->control->offer = NULL;
     o->control = to;
     to->offer = o;
+}
+
+static int tell_ids(void *owner, const struct text *lines)
+{
+    return new_offer_tell(owner, lines);
+}
+
+void new_offer_want_ready(struct new_offer *o, long wanted)
+{
+    o->waits.service = o->service;
+    o->waits.server = &o->control->from;
+    o->waits.tell = tell_ids;
+    o->waits.owner = o;
+    new_wait_want(&o->waits, wanted);
 }
 
 struct new_offer *new_offer_find(const char *name)
