@@ -9,6 +9,7 @@
 #define NEW_OFFER_H
 
 #include "new_wait.h"
+#include "../line.h"
 
 /* A control connection, as an offer sees it. */
 struct new_control {
@@ -28,6 +29,9 @@ struct new_offer {
     struct listener reverse_listener;
     bool out;                   /* one such [NEW] is not answered yet */
     struct timer answer;
+    char unsent[LINE_LONGEST];  /* lines that go out together at the end of the loop's round */
+    size_t unsent_len;
+    struct timer send;
     struct new_waits waits;     /* its ready connections */
 };
 
@@ -63,7 +67,10 @@ void new_offer_want_ready(struct new_offer *o, long wanted);
 
 void new_offer_log_open(const struct new_offer *o);
 
-/* Sends a line to its control connection: 0, or -1 when that is gone, and the offer with it. */
+/*
+ * Sends a line to its control connection, soon: 0, or -1 when that is gone, and
+ * the offer with it. It may be gone later, too.
+ */
 int new_offer_tell(struct new_offer *o, const struct text *line);
 
 /* A connection that is not let in, for the log. */

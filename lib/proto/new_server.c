@@ -33,6 +33,7 @@ struct link {
     struct uplink uplink;
     struct watch watch;             /* fd -1: not connected */
     struct addr relay;              /* where the control connection goes */
+    struct line_buffer read;
     struct line line;
     struct timer deadline;          /* of a line that has begun */
     struct timer silence;           /* only where the relay answered [HELLO] */
@@ -271,21 +272,15 @@ static void whole_line(struct link *l)
     if (line.word == NEW_PUBLIC || line.word == NEW_AUTH || timer_is_set(&l->silence))
         timer_set(&l->silence, l->offering->silence_seconds * 1000LL);
     act(l, &line);
-    line_reset(&l->line);
 }
 
-static void readable(void *owner, unsigned events)
+static void one_line(struct link *l)
 {
-    struct link *l = owner;
-
-    (void)events;
-    switch (line_take(&l->line, l->watch.fd)) {
+    switch (line_next(&l->read, &l->line, l->watch.fd)) {
     case LINE_WHOLE:
         whole_line(l);
         break;
     case LINE_MORE:
-        if (l->line.len > 0 && !timer_is_set(&l->deadline))
-            timer_set(&l->deadline, LINE_MS);
         break;
     case LINE_LONG:
         disconnect(l, "line");
@@ -297,6 +292,18 @@ static void readable(void *owner, unsigned events)
         disconnect(l, strerror(errno));
         break;
     }
+}
+
+static void readable(void *owner, unsigned events)
+{
+    struct link *l = owner;
+
+    (void)events;
+    do {
+        one_line(l);
+    } while (l->watch.fd >= 0 && line_waits(&l->read));
+    if (l->watch.fd >= 0 && l->read.len > 0 && !timer_is_set(&l->deadline))
+        timer_set(&l->deadline, LINE_MS);
 }
 
 static void too_slow(void *owner)

@@ -15,7 +15,7 @@
 static void silence(void *conn)
 {
     struct new_conn *c = conn;
-    struct new_offer *o = new_offer_open_plain(&c->control, c->pool);
+    struct new_offer *o = new_conn_locate(c) == 0 ? new_offer_open_plain(&c->control, c->pool) : NULL;
 
     if (o == NULL) {
         new_log_reject(&c->control.from, "full");
@@ -123,7 +123,9 @@ static void hello_line(struct new_conn *c, const struct new_line *line)
     c->wish.port = line->port;
     c->wish.want = line->want;
     c->wish.ready = line->ready;
-    if (line->version != NEW_VERSION)
+    if (new_conn_locate(c) != 0)
+        new_conn_reject(c, "full", strerror(errno));
+    else if (line->version != NEW_VERSION)
         new_conn_reject(c, "version", "this relay speaks v=1");
     else if (line->name[0] == '\0')
         new_conn_reject(c, "line", "a [HELLO] needs name=");
