@@ -22,11 +22,11 @@ COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o li
 
 RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o lib/rendezvous.o \
 	lib/rights.o lib/service.o lib/sticky.o lib/tally.o lib/proto/new_auth.o lib/proto/new_conn.o \
-	lib/proto/new_offer.o lib/proto/new_port.o lib/proto/new_relay.o lib/proto/new_words.o \
-	lib/proto/relay_protos.o
+	lib/proto/new_offer.o lib/proto/new_port.o lib/proto/new_relay.o lib/proto/new_wait.o \
+	lib/proto/new_words.o lib/proto/relay_protos.o
 
 CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o lib/via.o \
-	lib/proto/new_server.o lib/proto/new_session.o lib/proto/server_protos.o
+	lib/proto/new_ready.o lib/proto/new_server.o lib/proto/new_session.o lib/proto/server_protos.o
 
 all: relayd relay-connect
 
@@ -47,14 +47,15 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 	lib/portpool.h lib/preamble.h lib/proxy.h lib/rendezvous.h lib/report.h lib/rights.h lib/sandbox.h lib/service.h \
 	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h \
 	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/new_auth.h lib/proto/new_conn.h lib/proto/new_line.h \
-	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_session.h lib/proto/new_words.h \
-	lib/proto/relay_proto.h lib/proto/server_proto.h
+	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h lib/proto/new_session.h \
+	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/relay_proto.h lib/proto/server_proto.h
 
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
 # What the tests call.
 TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden \
-	test/tools/load test/tools/plain_echo test/tools/plain_relay test/tools/remembers test/tools/storm
+	test/tools/load test/tools/plain_echo test/tools/plain_relay test/tools/ready_relay \
+	test/tools/remembers test/tools/storm
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
 FUZZED = $(COMMON) lib/dial.o lib/target.o

@@ -31,12 +31,16 @@
 /* How many clients may be on their way out beside the sessions. */
 #define TURNED_AWAY 16
 
+/* Open files beside the connections to the relay: standard ones, a pipe, and what a session is started with. */
+#define OWN_FILES 16
+
 static const char *base_name;
 static const char *via;
 static bool once;
 static const char *key_file;
 static int connect_seconds = 10, silence_seconds = 45, peer_seconds = 300;
 static int max_sessions = 256;
+static int ready;
 static struct session_rules session_rules = {.child_uses = 100, .spare_children = 32};
 static int proxy_version;
 
@@ -44,6 +48,8 @@ static const struct option options[] = {
     {'k', "key", "FILE", "its own line of the relay's key file", .text = &key_file},
     {'n', "name", "NAME", "the service's name (default: the key's, else the machine's)", .text = &base_name},
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
+    {'r', "ready", "N", "connections of each TARGET made ahead of its clients, up to 64 (0)",
+     .number = &ready, .min = 0, .max = 64},
     {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
      .number = &connect_seconds, .min = 1, .max = 86400},
@@ -196,6 +202,25 @@ static void check_proxy(void)
         options_mistake(&program, "--proxy-protocol is for a TARGET that is a server: neither - nor -- COMMAND");
 }
 
+/* They wait in this process, so it has to be one that makes connections itself, and for more than one client. */
+static void check_ready(void)
+{
+    if (ready > 0 && via != NULL)
+        options_mistake(&program, "--ready is for connections made directly: leave it or --via out");
+    if (ready > 0 && offers[0].target.kind == TARGET_STDIO)
+        options_mistake(&program, "--ready is for many clients, and - serves one: leave --ready out");
+}
+
+/* Each takes a descriptor. */
+static void check_descriptors(void)
+{
+    int needed = target_count * (ready + 1) + OWN_FILES;
+
+    if (ready > 0 && loop_limit() < needed)
+        log_die(EXIT_FAILED, "%d open files are too few for --ready %d: raise 'ulimit -n' to %d or lower --ready",
+                loop_limit(), ready, needed);
+}
+
 /* Names: NAME is BASE.NAME; of those without one the first is BASE, then BASE.2, BASE.3. */
 
 static const char *machine_name(void)
@@ -308,6 +333,7 @@ static void offer_all(void)
             .once = once,
             .connect_seconds = connect_seconds,
             .silence_seconds = silence_seconds,
+            .ready = ready,
             .peer_seconds = peer_seconds,
             .max_sessions = max_sessions,
             .proxy_version = proxy_version,
@@ -336,10 +362,12 @@ int main(int argc, char **argv)
     parse_targets(argc - first - 1, argv + first + 1);
     load_key();
     check_proxy();
+    check_ready();
     name_targets();
     session_rules.most = max_sessions + TURNED_AWAY;
     if (loop_init() != 0 || child_init() != 0 || session_init(program.name, &session_rules) != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
+    check_descriptors();
     leave_on_signals(proto->stop);
     if (key_file != NULL)
         loop_signal(SIGHUP, reload_key);

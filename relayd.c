@@ -44,6 +44,7 @@ static struct service_rules rules = {
     .max_per_source = 100,
     .max_waiting = 64,
     .max_unknown = 128,
+    .max_ready = 512,
     .line_seconds = 10,
     .ping_seconds = 15,
     .silence_seconds = 45,
@@ -85,11 +86,13 @@ static const struct option options[] = {
      .number = &rules.max_waiting, .min = 1, .max = 1000000},
     {0, "max-unknown", "N", "connections that have not said who they are (128)",
      .number = &rules.max_unknown, .min = 1, .max = 1000000},
+    {0, "max-ready", "N", "connections that servers make ahead of clients, of all services (512)",
+     .number = &rules.max_ready, .min = 1, .max = 1000000},
     {0, "child-uses", "N", "sessions that one process serves, one after the other (100)",
      .number = &session_rules.child_uses, .min = 1, .max = 1000000},
     {0, "spare-children", "N", "processes kept for 5 s while they have no session (32)",
      .number = &session_rules.spare_children, .min = 0, .max = 1000000},
-    {0, "max-log-rate", "N", "lines a second of each of the log's words refuse and reject (20)",
+    {0, "max-log-rate", "N", "lines a second of each of the log's words refuse, reject, unready (20)",
      .number = &log_rate, .min = 1, .max = 1000000},
     {0, "proxy-from", "CIDR[,CIDR...]", "who must begin connections with a PROXY header", .text = &proxy_from},
     {0, "any-reverse", NULL, "plain servers answer from any address", .flag = &rules.any_reverse},
@@ -312,6 +315,13 @@ static int ports_in_all(void)
     return ports;
 }
 
+/* Connections that wait for clients leave half of the descriptors to the clients. */
+static void fit_ready(int free_files)
+{
+    if (rules.max_ready > free_files / 2)
+        rules.max_ready = free_files < 2 ? 1 : free_files / 2;
+}
+
 static void check_descriptors(void)
 {
     int needed = ports_in_all() + listener_reserve() + OWN_FILES;
@@ -319,6 +329,7 @@ static void check_descriptors(void)
     if (loop_limit() < needed)
         log_die(EXIT_FAILED, "%d open files are too few for %d ports: raise 'ulimit -n' to %d or give a smaller +COUNT",
                 loop_limit(), ports_in_all(), needed);
+    fit_ready(loop_limit() - needed);
 }
 
 static void set_up(void)

@@ -14,6 +14,7 @@
 struct claim {
     unsigned char id[CLAIM_BYTES];
     void *owner;
+    int kind;           /* what the owner is, where there are several; nothing to this file */
     struct claim *next, **link;
 };
 

@@ -46,3 +46,32 @@ enum line_status line_take(struct line *l, int fd)
     l->bytes[l->len] = '\0';
     return l->len == LINE_LONGEST ? LINE_LONG : LINE_MORE;
 }
+
+bool line_waits(const struct line_buffer *b)
+{
+    return memchr(b->bytes, '\n', b->len) != NULL;
+}
+
+enum line_status line_next(struct line_buffer *b, struct line *l, int fd)
+{
+    char *newline;
+
+    if (!line_waits(b)) {
+        ssize_t got = receive(fd, b->bytes + b->len, LINE_LONGEST - b->len, 0);
+
+        if (got == 0)
+            return LINE_END;
+        if (got < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? LINE_MORE : LINE_ERROR;
+        b->len += (size_t)got;
+    }
+    newline = memchr(b->bytes, '\n', b->len);
+    if (newline == NULL)
+        return b->len == LINE_LONGEST ? LINE_LONG : LINE_MORE;
+    *newline = '\0';
+    l->len = (size_t)(newline - b->bytes);
+    memcpy(l->bytes, b->bytes, l->len + 1);
+    b->len -= l->len + 1;
+    memmove(b->bytes, newline + 1, b->len);
+    return LINE_WHOLE;
+}

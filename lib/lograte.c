@@ -23,6 +23,7 @@ static struct rate {
 } rates[] = {
     [LOGRATE_REFUSE] = {.word = "refuse"},
     [LOGRATE_REJECT] = {.word = "reject"},
+    [LOGRATE_UNREADY] = {.word = "unready"},
 };
 
 void lograte_setup(int lines)

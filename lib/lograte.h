@@ -8,7 +8,7 @@
 #define LOGRATE_H
 
 /* Each has a count of its own. */
-enum lograte { LOGRATE_REFUSE, LOGRATE_REJECT };
+enum lograte { LOGRATE_REFUSE, LOGRATE_REJECT, LOGRATE_UNREADY };
 
 /* So many lines a second of each; without this call, 20. */
 void lograte_setup(int lines);
@@ -16,7 +16,7 @@ void lograte_setup(int lines);
 /* Logs what was counted and not said yet: before the program ends. */
 void lograte_end(void);
 
-/* One event line, as log_event's, that begins with the word `refuse` or `reject`. */
+/* One event line, as log_event's, that begins with the word `refuse`, `reject` or `unready`. */
 void lograte_event(enum lograte word, const char *format, ...);
 
 #endif

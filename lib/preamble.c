@@ -203,10 +203,7 @@ int preamble_setup(const char *list, int most, int seconds)
     return 0;
 }
 
-int preamble_reached(struct addr *reached, int fd)
+const struct addr *preamble_reached(void)
 {
-    if (destination == NULL)
-        return addr_local(reached, fd);
-    *reached = *destination;
-    return 0;
+    return destination;
 }

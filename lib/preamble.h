@@ -23,8 +23,8 @@ int preamble_setup(const char *believed, int most, int seconds);
 
 /*
  * For a listener's accepted(), while it runs: the address that the connection
- * was made to, by its header if that names one, else by the socket. -1 with errno.
+ * was made to, where its header names one; NULL: it is the socket's.
  */
-int preamble_reached(struct addr *reached, int fd);
+const struct addr *preamble_reached(void);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /*
  * How often waiting clients are looked at for a reset. Not sooner where places
@@ -160,12 +161,73 @@ static struct waiter *wait_at(struct rendezvous *r, struct waiters *list, struct
     return w;
 }
 
+/* Server legs that stand by. */
+
+void rendezvous_stand_by(struct rendezvous *r, struct standby *s)
+{
+    s->at = r;
+    s->next = NULL;
+    s->link = r->servers.end;
+    *r->servers.end = s;
+    r->servers.end = &s->next;
+}
+
+static void leave_line(struct standby *s)
+{
+    *s->link = s->next;
+    if (s->next != NULL)
+        s->next->link = s->link;
+    else
+        s->at->servers.end = s->link;
+}
+
+void rendezvous_stand_down(struct standby *s, const char *reason)
+{
+    leave_line(s);
+    leg_reset(&s->leg);
+    s->hooks->gone(s->owner, reason);
+}
+
+/* Until a leg is taken nothing may come from it, or it would be taken for the session's. NULL: nothing has. */
+static const char *not_quiet(const struct leg *l)
+{
+    char byte;
+    ssize_t got = recv(l->rfd, &byte, 1, MSG_PEEK);
+
+    if (got < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? NULL : "reset";
+    return got > 0 ? "line" : "eof";
+}
+
+/* The one that has stood by longest and is good, or NULL. */
+static struct standby *take_standby(struct rendezvous *r, const struct addr *client)
+{
+    struct standby *next;
+
+    for (struct standby *s = r->servers.first; s != NULL; s = next) {
+        const char *reason;
+
+        next = s->next;
+        if (s->busy)
+            continue;
+        reason = not_quiet(&s->leg);
+        if (reason == NULL && s->hooks->prepare(s->owner, client) == 0) {
+            leave_line(s);
+            return s;
+        }
+        rendezvous_stand_down(s, reason != NULL ? reason : "slow");
+    }
+    return NULL;
+}
+
 void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *from)
 {
-    struct waiter *w = r->servers.first;
+    struct standby *s = take_standby(r, from);
+    struct waiter *w;
 
-    if (w != NULL) {
-        pair(r, leg, from, forget(&r->servers, w), clock_ms());
+    if (s != NULL) {
+        pair(r, leg, from, s->leg, clock_ms());
+        s->hooks->gone(s->owner, NULL);
         return;
     }
     w = wait_at(r, &r->clients, leg, from);
@@ -196,15 +258,13 @@ void rendezvous_claimed(struct waiter *client, struct leg server)
     pair(r, forget(&r->clients, client), &from, server, since);
 }
 
-bool rendezvous_server(struct rendezvous *r, struct leg leg, const struct addr *from)
+bool rendezvous_server(struct rendezvous *r, struct leg leg)
 {
     sweep(r);
     if (r->clients.first != NULL) {
         rendezvous_claimed(r->clients.first, leg);
         return true;
     }
-    if (r->servers_wait && wait_at(r, &r->servers, leg, from) != NULL)
-        return true;
     leg_reset(&leg);
     return false;
 }
@@ -224,10 +284,7 @@ void rendezvous_close(struct rendezvous *r, const char *reason)
 {
     while (r->clients.first != NULL)
         rendezvous_refuse(r->clients.first, reason);
-    while (r->servers.first != NULL) {
-        struct leg leg = forget(&r->servers, r->servers.first);
-
-        leg_reset(&leg);
-    }
+    while (r->servers.first != NULL)
+        rendezvous_stand_down(r->servers.first, reason);
     timer_stop(&r->sweep);
 }

@@ -14,6 +14,8 @@
 #include "leg.h"
 #include "loop.h"
 
+#include <stdbool.h>
+
 struct rendezvous;
 
 struct waiter {
@@ -31,6 +33,32 @@ struct waiters {
     int count;
 };
 
+/* What becomes of a server's leg that stands by. Neither may touch another one. */
+struct standby_hooks {
+    /* It is taken for this client: tells the server so, and watches the leg no more. -1: it is no good. */
+    int (*prepare)(void *owner, const struct addr *client);
+    /* It stands by no more, and its leg is closed: NULL, it was taken; else a word that says why not. */
+    void (*gone)(void *owner, const char *reason);
+};
+
+/*
+ * A server's leg that was made ahead of its client. Its owner keeps it in place
+ * while it stands by, and watches it: whatever comes from it before it is taken
+ * is the owner's, and where that is against the protocol, stands it down.
+ */
+struct standby {
+    struct leg leg;
+    bool busy;              /* not to be taken just now: it may still have something to say */
+    const struct standby_hooks *hooks;
+    void *owner;
+    struct rendezvous *at;  /* the rendezvous's, like what follows */
+    struct standby *next, **link;
+};
+
+struct standbys {
+    struct standby *first, **end;
+};
+
 struct rendezvous_hooks {
     /* A client waits: tell the server. -1: the server is gone, and all who waited with it. */
     int (*announce)(void *owner, struct waiter *client);
@@ -42,8 +70,8 @@ struct rendezvous {
     const char *service;                    /* for the log */
     const struct rendezvous_hooks *hooks;
     void *owner;
-    bool servers_wait;                      /* a server leg with no client there may wait */
-    struct waiters clients, servers;
+    struct waiters clients;
+    struct standbys servers;
     struct timer sweep;
 };
 
@@ -53,17 +81,27 @@ struct rendezvous {
  */
 int rendezvous_setup(int waiters, long long claim_ms, int idle_ms, int peer_seconds);
 
-/* The caller has set service, hooks, owner and servers_wait. */
+/* The caller has set service, hooks and owner. */
 void rendezvous_init(struct rendezvous *r);
 
-/* Takes a client's leg: paired at once, or it waits and is announced. */
+/* Takes a client's leg: paired at once with the server's leg that has stood by longest, or it waits and is announced. */
 void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *from);
 
 /*
- * Takes a server's leg: paired with the client that has waited longest, or it
- * waits where servers_wait, else it is closed. Returns whether it was of use.
+ * Takes a server's leg: paired with the client that has waited longest, or
+ * closed if none waits. Returns whether it was of use.
  */
-bool rendezvous_server(struct rendezvous *r, struct leg leg, const struct addr *from);
+bool rendezvous_server(struct rendezvous *r, struct leg leg);
+
+/*
+ * A server's leg stands by for the next client; its leg, hooks and owner are
+ * set. Those that wait already are left to whom they were announced to: where
+ * clients have no ids, give it to rendezvous_server while any wait.
+ */
+void rendezvous_stand_by(struct rendezvous *r, struct standby *s);
+
+/* It stands by no more: its leg is reset, and gone is called with this reason. */
+void rendezvous_stand_down(struct standby *s, const char *reason);
 
 /* Refuses a client that waits, as from announce: its leg is reset, and gone is called. The reason is for the log. */
 void rendezvous_refuse(struct waiter *client, const char *reason);
@@ -74,7 +112,7 @@ void rendezvous_claimed(struct waiter *client, struct leg server);
 /* Announces every waiting client (again), the longest waiting first. */
 void rendezvous_announce_all(struct rendezvous *r);
 
-/* Refuses all clients that wait and closes all server legs. */
+/* Refuses all clients that wait and stands all server legs down. */
 void rendezvous_close(struct rendezvous *r, const char *reason);
 
 #endif

@@ -22,6 +22,7 @@ struct service_rules {
     int max_per_source;
     int max_waiting;            /* per service */
     int max_unknown;            /* connections that have not said who they are */
+    int max_ready;              /* server legs that stand by, of all services */
     int line_seconds;           /* to begin a line, and from its first byte to its last */
     int ping_seconds;           /* how often a server is asked whether it is there */
     int silence_seconds;        /* after which it is not */

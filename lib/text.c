@@ -27,6 +27,16 @@ static void add_bytes(struct text *t, const char *bytes, size_t len)
     t->data[t->len] = '\0';
 }
 
+static void add_char(struct text *t, char c)
+{
+    if (t->len + 1 >= t->size) {
+        t->cut = true;
+        return;
+    }
+    t->data[t->len++] = c;
+    t->data[t->len] = '\0';
+}
+
 static void add_number(struct text *t, unsigned long long n, unsigned base, bool negative)
 {
     char digits[24];
@@ -52,7 +62,7 @@ static void add_escaped(struct text *t, const char *s)
         unsigned char c = (unsigned char)s[i];
 
         if (c > ' ' && c < 0x7f && c != '\\' && c != '"') {
-            add_bytes(t, &s[i], 1);
+            add_char(t, s[i]);
         } else {
             add_bytes(t, "\\x", 2);
             text_hex(t, &c, 1);
@@ -64,7 +74,7 @@ void text_vadd(struct text *t, const char *format, va_list args)
 {
     for (; *format != '\0'; format++) {
         if (*format != '%') {
-            add_bytes(t, format, 1);
+            add_char(t, *format);
             continue;
         }
         const char *s;
@@ -89,7 +99,7 @@ void text_vadd(struct text *t, const char *format, va_list args)
             add_signed(t, va_arg(args, long long));
             break;
         default:
-            add_bytes(t, format, 1);
+            add_char(t, *format);
         }
     }
 }
@@ -106,9 +116,8 @@ void text_add(struct text *t, const char *format, ...)
 void text_hex(struct text *t, const unsigned char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        char pair[2] = {hex_digits[bytes[i] >> 4], hex_digits[bytes[i] & 15]};
-
-        add_bytes(t, pair, 2);
+        add_char(t, hex_digits[bytes[i] >> 4]);
+        add_char(t, hex_digits[bytes[i] & 15]);
     }
 }
 

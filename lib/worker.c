@@ -20,8 +20,8 @@
 /* How long a worker may be idle, in milliseconds. */
 #define IDLE_MS 5000
 
-/* Of the descriptors that can be watched, the part that may be channels of busy workers. */
-#define CHANNELS_PART 4
+/* Of the descriptors that can be watched, the part that may be channels of idle workers, and of busy ones. */
+#define CHANNELS_PART 8
 
 static const struct worker_rules *rules;
 static struct slab workers;
@@ -87,8 +87,6 @@ static void dismiss_old(void *unused)
         timer_set(&idle_over, oldest->since + IDLE_MS - now);
     else if (living == 0)
         nursery_close();
-    else
-        timer_set(&idle_over, IDLE_MS);
 }
 
 void worker_retire(struct worker *w)
@@ -102,7 +100,7 @@ void worker_done(struct worker *w)
     if (w->channel < 0)
         return;
     put_idle(w);
-    if (idle_count > rules->spare)
+    if (idle_count > rules->spare || idle_count > loop_limit() / CHANNELS_PART)
         dismiss(oldest);
 }
 
@@ -119,6 +117,8 @@ static void ended(struct child *c, int status)
         take_idle(w);
     close_channel(w);
     slab_put(&workers, w);
+    if (living == 0)
+        timer_set(&idle_over, IDLE_MS);
 }
 
 int worker_setup(const char *program, int most, int reports, const struct worker_rules *the_rules)
@@ -147,12 +147,30 @@ static pid_t fork_here(struct worker *w, int channel)
     return pid;
 }
 
+/* Descriptors are short: workers that are busy will not be asked again. */
+static void retire_all(void)
+{
+    struct worker *w;
+
+    for (size_t i = 0; (w = slab_at(&workers, i)) != NULL; i++)
+        if (w->session != NULL)
+            worker_retire(w);
+}
+
+static int make_channel(int ends[2])
+{
+    if (handover_pair(ends) == 0)
+        return 0;
+    retire_all();
+    return handover_pair(ends);
+}
+
 /* Returns the child's end of its channel, or -1 with errno. */
 static int open_channel(struct worker *w)
 {
     int ends[2];
 
-    if (handover_pair(ends) != 0)
+    if (make_channel(ends) != 0)
         return -1;
     w->channel = ends[0];
     channels++;

@@ -111,6 +111,11 @@ void new_conn_reject(struct new_conn *c, const char *code, const char *explanati
         new_conn_leave(c, code, explanation);
 }
 
+int new_conn_locate(struct new_conn *c)
+{
+    return c->control.reached.len != 0 ? 0 : addr_local(&c->control.reached, c->control.fd);
+}
+
 void new_conn_serves(struct new_conn *c)
 {
     newcomers_drop(&c->control.from);
@@ -263,13 +268,13 @@ void new_conn_accepted(void *pool, int fd, const struct addr *from)
         return;
     }
     c = slab_get(&conns);
-    if (c == NULL || preamble_reached(&c->control.reached, fd) != 0) {
-        if (c != NULL)
-            slab_put(&conns, c);
+    if (c == NULL) {
         newcomers_drop(from);
         sock_reset(fd);
         return;
     }
+    if (preamble_reached() != NULL)
+        c->control.reached = *preamble_reached();
     c->pool = pool;
     c->since = clock_ms();
     c->control.fd = fd;

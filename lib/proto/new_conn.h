@@ -53,6 +53,9 @@ void new_conn_accepted(void *pool, int fd, const struct addr *from);
 /* Connection i of those that ever were: its pool is NULL if it is gone. NULL beyond. */
 struct new_conn *new_conn_at(size_t i);
 
+/* Finds out which address it came to: control.reached. -1 with errno. */
+int new_conn_locate(struct new_conn *c);
+
 /* It has said who it is, and serves an offer from now on. */
 void new_conn_serves(struct new_conn *c);
 

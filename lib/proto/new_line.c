@@ -13,7 +13,7 @@ static const struct {
 } words[] = {
     {"HELLO", NEW_HELLO}, {"PUBLIC", NEW_PUBLIC}, {"NEW", NEW_NEW}, {"DATA", NEW_DATA},
     {"PING", NEW_PING}, {"PONG", NEW_PONG}, {"ERROR", NEW_ERROR}, {"AUTH", NEW_AUTH},
-    {"PROOF", NEW_PROOF},
+    {"PROOF", NEW_PROOF}, {"READY", NEW_READY}, {"START", NEW_START},
 };
 
 static int parse_port(const char *value, long *port)
@@ -108,14 +108,16 @@ static int parse_pair(struct new_line *line, const char *key, const char *value)
             return parse_own_port(line, value);
         if (strcmp(key, "want") == 0)
             return parse_port(value, &line->want);
+        if (strcmp(key, "ready") == 0)
+            return (line->ready = text_number(value, 65535)) < 0 ? -1 : 0;
     }
     if ((line->word == NEW_HELLO || line->word == NEW_AUTH) && strcmp(key, "nonce") == 0)
         return parse_nonce(line, value);
     if ((line->word == NEW_AUTH || line->word == NEW_DATA) && strcmp(key, "proof") == 0)
         return parse_proof(line, value);
-    if ((line->word == NEW_NEW || line->word == NEW_DATA) && strcmp(key, "id") == 0)
+    if ((line->word == NEW_NEW || line->word == NEW_DATA || line->word == NEW_READY) && strcmp(key, "id") == 0)
         return parse_id(line, value);
-    if (line->word == NEW_NEW && strcmp(key, "from") == 0)
+    if ((line->word == NEW_NEW || line->word == NEW_START) && strcmp(key, "from") == 0)
         return parse_from(line, value);
     return 0;
 }
@@ -215,7 +217,7 @@ int new_line_parse(const char *bytes, size_t len, struct new_line *line)
     size_t word_len;
 
     memset(line, 0, sizeof *line);
-    line->version = line->port = line->want = -1;
+    line->version = line->port = line->want = line->ready = -1;
     line->port_text[0] = '0';
     if (len >= sizeof copy || len < 2 || bytes[0] != '[' || !printable(bytes, len))
         return -1;

@@ -24,7 +24,9 @@ enum new_word {
     NEW_PONG,
     NEW_ERROR,
     NEW_AUTH,
-    NEW_PROOF
+    NEW_PROOF,
+    NEW_READY,
+    NEW_START
 };
 
 #define NEW_VERSION 1
@@ -37,6 +39,7 @@ struct new_line {
     enum new_word word;
     long version;                   /* v=; -1: not given, as with all numbers */
     long port, want;                /* port= and want=, or PORT of [NEW] and [PUBLIC] */
+    long ready;                     /* ready= */
     char host[ADDR_HOST];           /* HOST of [NEW] and [PUBLIC]; "" where it is not given */
     char port_text[6];              /* port= as it was sent; "0": not given */
     char name[NAME_SIZE];           /* name= */

@@ -3,7 +3,6 @@
  */
 #include "new_offer.h"
 
-#include "../line.h"
 #include "../log.h"
 #include "../lograte.h"
 #include "../slab.h"
@@ -36,11 +35,19 @@ static void stop_reverse(struct new_offer *o)
     o->reverse = NULL;
 }
 
+static void forget_unsent(struct new_offer *o)
+{
+    timer_stop(&o->send);
+    o->unsent_len = 0;
+}
+
 /* The service is closed; the control connection is the caller's. */
 void new_offer_close(struct new_offer *o, const char *reason)
 {
     o->control->offer = NULL;
     stop_reverse(o);
+    forget_unsent(o);
+    new_wait_drop(&o->waits);
     service_close(o->service, reason);
     slab_put(&offers, o);
 }
@@ -55,18 +62,47 @@ void new_offer_log_open(const struct new_offer *o)
     if (o->plain)
         log_event("open service=%e proto=new public=%s from=%s reverse=%s", o->service->name, public, from,
                   service_address(&c->reached, o->reverse->number, reverse));
+    else if (o->waits.wanted > 0)
+        log_event("open service=%e proto=new public=%s from=%s ready=%d", o->service->name, public, from,
+                  o->waits.wanted);
     else
         log_event("open service=%e proto=new public=%s from=%s", o->service->name, public, from);
 }
 
 /* Announcing clients: 0, or -1 when the server was found gone. */
 
-int new_offer_tell(struct new_offer *o, const struct text *line)
+static int send_lines(struct new_offer *o, const char *lines, size_t len)
 {
-    if (sock_send(o->control->fd, line->data, line->len) == 0)
+    if (sock_send(o->control->fd, lines, len) == 0)
         return 0;
     o->control->gone(o->control, "slow");
     return -1;
+}
+
+static int send_unsent(struct new_offer *o)
+{
+    size_t len = o->unsent_len;
+
+    forget_unsent(o);
+    return len == 0 ? 0 : send_lines(o, o->unsent, len);
+}
+
+static void send_due(void *owner)
+{
+    send_unsent(owner);
+}
+
+/* Clients that come together are announced together. */
+int new_offer_tell(struct new_offer *o, const struct text *line)
+{
+    if (o->unsent_len + line->len > sizeof o->unsent && send_unsent(o) != 0)
+        return -1;
+    if (line->len > sizeof o->unsent)
+        return send_lines(o, line->data, line->len);
+    memcpy(o->unsent + o->unsent_len, line->data, line->len);
+    o->unsent_len += line->len;
+    timer_set(&o->send, 0);
+    return 0;
 }
 
 static int send_new(struct new_offer *o, struct waiter *client)
@@ -137,7 +173,7 @@ static void reverse_accepted(void *owner, int fd, const struct addr *from)
         sock_reset(fd);
         return;
     }
-    rendezvous_server(&o->service->meeting, leg_of_socket(fd), from);
+    rendezvous_server(&o->service->meeting, leg_of_socket(fd));
     plain_next(o);
 }
 
@@ -157,6 +193,8 @@ struct new_offer *new_offer_open(struct new_control *c, const char *name, struct
     o->control = c;
     o->answer.fire = answer_late;
     o->answer.owner = o;
+    o->send.fire = send_due;
+    o->send.owner = o;
     c->offer = o;
     return o;
 }
@@ -191,6 +229,8 @@ void new_offer_upgrade(struct new_offer *o, const char *name)
 int new_offer_setup(const struct service_rules *the_rules, int count)
 {
     rules = the_rules;
+    if (new_wait_setup(rules) != 0)
+        return -1;
     return slab_init(&offers, sizeof(struct new_offer), (size_t)count);
 }
 
@@ -222,9 +262,25 @@ struct new_offer *new_offer_open_plain(struct new_control *c, struct portpool *p
 
 void new_offer_hand_over(struct new_offer *o, struct new_control *to)
 {
+    new_wait_drop(&o->waits);
+    forget_unsent(o);
     o->control->offer = NULL;
     o->control = to;
     to->offer = o;
+}
+
+static int tell_ids(void *owner, const struct text *lines)
+{
+    return new_offer_tell(owner, lines);
+}
+
+void new_offer_want_ready(struct new_offer *o, long wanted)
+{
+    o->waits.service = o->service;
+    o->waits.server = &o->control->from;
+    o->waits.tell = tell_ids;
+    o->waits.owner = o;
+    new_wait_want(&o->waits, wanted);
 }
 
 struct new_offer *new_offer_find(const char *name)

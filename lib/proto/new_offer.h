@@ -8,8 +8,8 @@
 #ifndef NEW_OFFER_H
 #define NEW_OFFER_H
 
-#include "../service.h"
-#include "../text.h"
+#include "new_wait.h"
+#include "../line.h"
 
 /* A control connection, as an offer sees it. */
 struct new_control {
@@ -29,6 +29,10 @@ struct new_offer {
     struct listener reverse_listener;
     bool out;                   /* one such [NEW] is not answered yet */
     struct timer answer;
+    char unsent[LINE_LONGEST];  /* lines that go out together at the end of the loop's round */
+    size_t unsent_len;
+    struct timer send;
+    struct new_waits waits;     /* its ready connections */
 };
 
 /* Once. So many offers at the same time. -1 (ENOMEM). */
@@ -46,7 +50,7 @@ struct new_offer *new_offer_open_plain(struct new_control *c, struct portpool *p
  */
 void new_offer_upgrade(struct new_offer *o, const char *name);
 
-/* Another control connection serves it from now on. */
+/* Another control connection serves it from now on. Ready connections are dropped. */
 void new_offer_hand_over(struct new_offer *o, struct new_control *to);
 
 /* Closes the service and logs why. The control connection is the caller's. */
@@ -58,9 +62,15 @@ struct new_offer *new_offer_find(const char *name);
 /* Whether an offer that said hello comes from this address: data connections will, too. */
 bool new_offer_from(const struct addr *source);
 
+/* Its server says how many ready connections it wants; new_wait_fill tells it their ids. */
+void new_offer_want_ready(struct new_offer *o, long wanted);
+
 void new_offer_log_open(const struct new_offer *o);
 
-/* Sends a line to its control connection: 0, or -1 when that is gone, and the offer with it. */
+/*
+ * Sends a line to its control connection, soon: 0, or -1 when that is gone, and
+ * the offer with it. It may be gone later, too.
+ */
 int new_offer_tell(struct new_offer *o, const struct text *line);
 
 /* A connection that is not let in, for the log. */

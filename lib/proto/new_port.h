@@ -12,6 +12,7 @@
 struct new_wish {
     char name[NAME_SIZE];
     long port, want;        /* port= and want=; 0 or less: any */
+    long ready;             /* ready=; 0 or less: none */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "server_proto.h"
 
 #include "new_proof.h"
+#include "new_ready.h"
 #include "new_session.h"
 #include "../keys.h"
 #include "../line.h"
@@ -32,6 +33,7 @@ struct link {
     struct uplink uplink;
     struct watch watch;             /* fd -1: not connected */
     struct addr relay;              /* where the control connection goes */
+    struct line_buffer read;
     struct line line;
     struct timer deadline;          /* of a line that has begun */
     struct timer silence;           /* only where the relay answered [HELLO] */
@@ -40,6 +42,7 @@ struct link {
     char nonce[NEW_NONCE];          /* what was sent with [HELLO] where there is a key */
     bool proved;                    /* the relay has shown that it has that key */
     bool busy;                      /* the one client of a TARGET_STDIO is served */
+    struct new_ready ready;
     struct link *next;
 };
 
@@ -64,7 +67,8 @@ static const char *why_not(const struct link *l)
     return session_count() >= l->offering->max_sessions ? "too many sessions" : NULL;
 }
 
-static void start_session(struct link *l, const struct new_line *line)
+/* data_fd: the connection that the client is on already, the caller's; -1: one is to be made. */
+static void start_session(struct link *l, const struct new_line *line, int data_fd)
 {
     struct new_session session = {
         .offering = l->offering,
@@ -73,7 +77,7 @@ static void start_session(struct link *l, const struct new_line *line)
         .public_host = l->public_host,
         .public_port = l->public_port,
         .line = line,
-        .data_fd = -1,
+        .data_fd = data_fd,
         .turn_away = why_not(l),
         .owner = l,
     };
@@ -93,12 +97,20 @@ static void start_session(struct link *l, const struct new_line *line)
     }
 }
 
+/* A client has come on a ready connection. Where nobody is there to serve it, closing resets it. */
+static void ready_started(void *owner, int fd, const struct new_line *line)
+{
+    start_session(owner, line, fd);
+    close(fd);
+}
+
 /* The control connection. */
 
 static void disconnect(struct link *l, const char *reason)
 {
     loop_remove(&l->watch);
     uplink_close(&l->uplink, l->watch.fd);
+    new_ready_drop(&l->ready);
     l->watch.fd = -1;
     timer_stop(&l->deadline);
     timer_stop(&l->silence);
@@ -146,6 +158,8 @@ static void say_hello(struct link *l)
         text_add(&t, " port=%u", l->offering->target->public_port);
     else if (l->public_port != 0)
         text_add(&t, " want=%u", l->public_port);
+    if (l->ready.most > 0)
+        text_add(&t, " ready=%d", l->ready.most);
     if (keys_in_use())
         text_add(&t, " nonce=%s", l->nonce);
     text_add(&t, "\n");
@@ -209,8 +223,9 @@ static void error(struct link *l, const struct new_line *line)
 static void act(struct link *l, const struct new_line *line)
 {
     bool plain = keys_in_use() && line->word == NEW_NEW && !line->has_id;
+    bool serves = line->word == NEW_PUBLIC || line->word == NEW_NEW || line->word == NEW_READY;
 
-    if (plain || (!l->proved && (line->word == NEW_PUBLIC || line->word == NEW_NEW))) {
+    if (plain || (!l->proved && serves)) {
         refuse_relay(l, "the relay does not ask for the key");
         return;
     }
@@ -221,7 +236,13 @@ static void act(struct link *l, const struct new_line *line)
     case NEW_NEW:
         if (!line->has_id)
             uplink_reached(&l->uplink);
-        start_session(l, line);
+        start_session(l, line, -1);
+        break;
+    case NEW_READY:
+        if (line->has_id)
+            new_ready_told(&l->ready, line->id);
+        else
+            disconnect(l, "line");
         break;
     case NEW_PING:
         say(l, "[PONG]\n", 7);
@@ -251,21 +272,15 @@ static void whole_line(struct link *l)
     if (line.word == NEW_PUBLIC || line.word == NEW_AUTH || timer_is_set(&l->silence))
         timer_set(&l->silence, l->offering->silence_seconds * 1000LL);
     act(l, &line);
-    line_reset(&l->line);
 }
 
-static void readable(void *owner, unsigned events)
+static void one_line(struct link *l)
 {
-    struct link *l = owner;
-
-    (void)events;
-    switch (line_take(&l->line, l->watch.fd)) {
+    switch (line_next(&l->read, &l->line, l->watch.fd)) {
     case LINE_WHOLE:
         whole_line(l);
         break;
     case LINE_MORE:
-        if (l->line.len > 0 && !timer_is_set(&l->deadline))
-            timer_set(&l->deadline, LINE_MS);
         break;
     case LINE_LONG:
         disconnect(l, "line");
@@ -277,6 +292,18 @@ static void readable(void *owner, unsigned events)
         disconnect(l, strerror(errno));
         break;
     }
+}
+
+static void readable(void *owner, unsigned events)
+{
+    struct link *l = owner;
+
+    (void)events;
+    do {
+        one_line(l);
+    } while (l->watch.fd >= 0 && line_waits(&l->read));
+    if (l->watch.fd >= 0 && l->read.len > 0 && !timer_is_set(&l->deadline))
+        timer_set(&l->deadline, LINE_MS);
 }
 
 static void too_slow(void *owner)
@@ -300,6 +327,7 @@ static void connected(void *owner, int fd)
     }
     sock_control_options(fd, l->offering->silence_seconds);
     line_reset(&l->line);
+    new_ready_begin(&l->ready, &l->relay);
     say_hello(l);
 }
 
@@ -331,6 +359,15 @@ static int offer(const struct offering *o, const struct server_hooks *hooks)
         .ended = ended,
         .owner = l,
     };
+    l->ready = (struct new_ready){
+        .service = o->name,
+        .most = o->ready,
+        .silence_seconds = o->silence_seconds,
+        .started = ready_started,
+        .owner = l,
+    };
+    if (new_ready_init(&l->ready) != 0)
+        return -1;
     l->next = links;
     links = l;
     uplink_start(&l->uplink);

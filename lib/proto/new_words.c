@@ -15,7 +15,7 @@
 static void silence(void *conn)
 {
     struct new_conn *c = conn;
-    struct new_offer *o = new_offer_open_plain(&c->control, c->pool);
+    struct new_offer *o = new_conn_locate(c) == 0 ? new_offer_open_plain(&c->control, c->pool) : NULL;
 
     if (o == NULL) {
         new_log_reject(&c->control.from, "full");
@@ -48,7 +48,7 @@ static void send_public(struct new_conn *c)
     text_init(&t, buffer, sizeof buffer);
     text_add(&t, "[PUBLIC] %s\n", service_address(&c->control.reached, o->service->port->number, public));
     new_conn_ping(c);
-    if (new_offer_tell(o, &t) == 0)
+    if (new_offer_tell(o, &t) == 0 && new_wait_fill(&o->waits) == 0)
         rendezvous_announce_all(&o->service->meeting);
 }
 
@@ -82,6 +82,7 @@ static void hello(struct new_conn *c, const struct key *key)
         new_offer_upgrade(o, c->wish.name);
     o->service->max = key != NULL ? key->max : 0;
     sticky_remember(c->wish.name, port->number);
+    new_offer_want_ready(o, c->wish.ready);
     new_offer_log_open(o);
     send_public(c);
 }
@@ -121,7 +122,10 @@ static void hello_line(struct new_conn *c, const struct new_line *line)
     text_copy(c->wish.name, sizeof c->wish.name, line->name);
     c->wish.port = line->port;
     c->wish.want = line->want;
-    if (line->version != NEW_VERSION)
+    c->wish.ready = line->ready;
+    if (new_conn_locate(c) != 0)
+        new_conn_reject(c, "full", strerror(errno));
+    else if (line->version != NEW_VERSION)
         new_conn_reject(c, "version", "this relay speaks v=1");
     else if (line->name[0] == '\0')
         new_conn_reject(c, "line", "a [HELLO] needs name=");
@@ -152,17 +156,34 @@ static void refuse_claim(struct new_conn *c, const char *reason)
     sock_reset(data_release(c));
 }
 
+static const char *service_of(const struct claim *claim)
+{
+    const struct waiter *client = claim->owner;
+
+    return claim->kind == NEW_WAIT_CLAIM ? new_wait_service(claim->owner) : client->at->service;
+}
+
+static void claimed(struct new_conn *c, struct claim *claim)
+{
+    struct addr from = c->control.from;
+    int fd = data_release(c);
+
+    if (claim->kind == NEW_WAIT_CLAIM)
+        new_wait_claimed(claim->owner, fd, &from);
+    else
+        rendezvous_claimed(claim->owner, leg_of_socket(fd));
+}
+
 static void data_line(struct new_conn *c, const struct new_line *line)
 {
     struct claim *claim = line->has_id ? claim_find(line->id) : NULL;
-    struct waiter *client = claim != NULL ? claim->owner : NULL;
 
-    if (client == NULL)
+    if (claim == NULL)
         refuse_claim(c, line->has_id ? "id" : "line");
-    else if (keys_in_use() && !new_auth_data(client->at->service, line))
+    else if (keys_in_use() && !new_auth_data(service_of(claim), line))
         refuse_claim(c, "auth");
     else
-        rendezvous_claimed(client, leg_of_socket(data_release(c)));
+        claimed(c, claim);
 }
 
 /* Lines. */

@@ -20,6 +20,7 @@ struct offering {
     bool once;                      /* do not reconnect */
     int connect_seconds;            /* for the local server */
     int silence_seconds;            /* after which the relay is given up */
+    int ready;                      /* connections made ahead of clients; not with via, nor for TARGET_STDIO */
     int peer_seconds;               /* as copy_rules' */
     int max_sessions;               /* further clients are turned away */
     int proxy_version;              /* of the PROXY header that the local server gets; 0: none */

@@ -26,7 +26,7 @@ static void check_fields(const struct new_line *l, const char *bytes, size_t len
     struct text t;
 
     MUST(len < LINE_LONGEST && bytes[0] == '[');
-    MUST(number_or_none(l->version) && number_or_none(l->port) && number_or_none(l->want));
+    MUST(number_or_none(l->version) && number_or_none(l->port) && number_or_none(l->want) && number_or_none(l->ready));
     MUST(ends_within(l->host, sizeof l->host) && (l->host[0] == '\0' || addr_host_valid(l->host)));
     MUST(ends_within(l->name, sizeof l->name) && (l->name[0] == '\0' || name_valid(l->name)));
     MUST(ends_within(l->port_text, sizeof l->port_text) && text_number(l->port_text, 65535) >= 0);
@@ -82,7 +82,7 @@ static void add_from(struct text *t, const struct new_line *l)
         text_add(t, " from=%s", addr_text(&l->from, from));
 }
 
-/* As new_relay, new_offer, new_auth and new_server write them. */
+/* As new_relay, new_offer, new_wait, new_auth, new_server and new_ready write them. */
 static void write_line(struct text *t, const struct new_line *l)
 {
     switch (l->word) {
@@ -93,6 +93,7 @@ static void write_line(struct text *t, const struct new_line *l)
         if (l->port >= 0)
             text_add(t, " port=%s", l->port_text);
         add_number(t, "want", l->want);
+        add_number(t, "ready", l->ready);
         add_text(t, "nonce", l->nonce);
         break;
     case NEW_PUBLIC:
@@ -129,6 +130,15 @@ static void write_line(struct text *t, const struct new_line *l)
     case NEW_PROOF:
         add_proof(t, "[PROOF] ", l);
         break;
+    case NEW_READY:
+        text_add(t, "[READY]");
+        if (l->has_id)
+            text_add(t, " id=%s", l->id_text);
+        break;
+    case NEW_START:
+        text_add(t, "[START]");
+        add_from(t, l);
+        break;
     default:
         text_add(t, "[LATER]");
     }
@@ -141,7 +151,8 @@ static bool same_from(const struct addr *a, const struct addr *b)
 
 static void check_same(const struct new_line *a, const struct new_line *b)
 {
-    MUST(a->word == b->word && a->version == b->version && a->port == b->port && a->want == b->want);
+    MUST(a->word == b->word && a->version == b->version && a->port == b->port && a->want == b->want &&
+         a->ready == b->ready);
     MUST(strcmp(a->host, b->host) == 0 && strcmp(a->name, b->name) == 0 && strcmp(a->port_text, b->port_text) == 0);
     MUST(strcmp(a->nonce, b->nonce) == 0 && strcmp(a->code, b->code) == 0);
     MUST(a->has_id == b->has_id && memcmp(a->id, b->id, sizeof a->id) == 0 && strcmp(a->id_text, b->id_text) == 0);

@@ -284,6 +284,8 @@ static void lines(void)
         "[PROOF]", "[PROOF] ", "[PROOF] " KEY_16, "[PROOF]" KEY_16 KEY_16 KEY_16 KEY_16,
         "[PROOF] " KEY_16 KEY_16 KEY_16 KEY_16 "0", "[PROOF] " KEY_16 KEY_16 KEY_16 "0123456789abcde ",
         "[DATA] id=" KEY_16 KEY_16 " proof=" KEY_16, "[AUTH] nonce=" KEY_16 KEY_16 " proof=",
+        "[HELLO] ready=", "[HELLO] ready=-1", "[HELLO] ready=65536", "[READY]id=" KEY_16 KEY_16, "[READY] id=" KEY_16,
+        "[READY] ", "[START]x", "[START] from",
     };
     struct new_line l;
 
@@ -295,6 +297,15 @@ static void lines(void)
     check(parse("[LATER] what\\ever", &l) && l.word == NEW_UNKNOWN, "an unknown word", "is ignored");
     check(parse("[NEW]62514 id=0123456789ABCDEFfedcba9876543210 from=[2001:db8::1]:5", &l) && l.port == 62514 &&
           l.has_id && l.id[7] == 0xef && l.id[15] == 0x10 && addr_port(&l.from) == 5, "[NEW]", "an id in both cases");
+    check(parse("[HELLO] ready=8", &l) && l.ready == 8, "[HELLO]", "ready=");
+    check(parse("[HELLO]", &l) && l.ready == -1, "[HELLO]", "no ready=");
+    check(parse("[READY] later=x id=0123456789ABCDEFfedcba9876543210", &l) && l.word == NEW_READY && l.has_id &&
+          l.id[0] == 0x01 && l.id[15] == 0x10, "[READY]", "an id in both cases");
+    check(parse("[READY] ready=x from=x", &l) && !l.has_id && l.ready == -1, "[READY]", "other words' keys are ignored");
+    check(parse("[START] from=[2001:db8::1]:5 id=x", &l) && l.word == NEW_START && addr_port(&l.from) == 5 &&
+          !l.has_id, "[START]", "a client");
+    check(parse("[START]", &l) && l.from.len == 0, "[START]", "no client");
+    check(parse("[START] from=[fe80::1%2]:5", &l) && l.from.len == 0, "[START]", "a client that is not understood");
     check(parse("[NEW]relay.example:1", &l) && strcmp(l.host, "relay.example") == 0 && !l.has_id, "[NEW]", "a host");
     check(parse("[NEW]1 from=[fe80::1%2]:5", &l) && l.from.len == 0, "[NEW]", "a client that is not understood");
     check(parse("[PUBLIC] [::1]:80 x=y", &l) && strcmp(l.host, "::1") == 0 && l.port == 80, "[PUBLIC]", "IPv6");
