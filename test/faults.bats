@@ -163,6 +163,24 @@ without_filter() {
     [ "$(nurseries relayd)" = "$nursery" ]
 }
 
+# As where one that waits was killed, and that is not known yet.
+@test "a process that waits does not take a session: another one does" {
+    needs_strace
+    start_relayd
+    serve_by_hand web
+    served_client
+    first=$(value relayd '^pair ' pid)
+    hang_up_client
+    wait_said relayd '^end '
+    break_calls relayd sendmsg error=EPIPE:when=1
+    served_client
+    broken relayd 1
+    [ "$(value relayd '^pair ' pid)" != "$first" ]
+    mend_calls relayd
+    served_client
+    not said relayd '^refuse '
+}
+
 @test "relay-connect cannot fork to reach its relay: it tries again" {
     needs_strace
     find_ports 4
