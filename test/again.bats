@@ -573,6 +573,31 @@ lies() {
     [ "$(served_by connect | distinct)" -eq 1 ]
 }
 
+# A relay that says what it is to, and then answers no new connection for a while.
+@test "where the server refuses while the relay is slow to answer, the client is claimed all the same" {
+    mkdir "$D/fake"
+    cat >"$D/fake/control" <<'END'
+say '[PUBLIC] 127.0.0.1:9'
+until [ -e "$DIR/go" ]; do sleep 0.05; done
+say "[NEW]$PORT id=0123456789abcdef0123456789abcdef from=203.0.113.9:51522"
+hear
+END
+    start fake socat -d -d TCP-LISTEN:0,bind=127.0.0.1,backlog=1,fork "EXEC:$TOOLS/fake-relay $D/fake"
+    wait_said fake 'listening on'
+    fake=$(grep -o 'listening on .*' "$D/fake.err" | grep -oE '127\.0\.0\.1:[0-9]+')
+    start_connect -n web "$fake" "127.0.0.1:$(free_port)"
+    kill -STOP "${PID[fake]}"
+    dial "$fake"
+    dial "$fake"
+    : >"$D/fake/go"
+    wait_said connect '^pair '
+    sleep 0.3
+    not said connect '^end '
+    kill -CONT "${PID[fake]}"
+    wait_for grep -qx '\[DATA\] id=0123456789abcdef0123456789abcdef' "$D/fake/data"
+    wait_said connect '^end .* reason=error error=Connection\\x20refused$'
+}
+
 @test "where the server does not answer, the client is reset after --connect-timeout, and others are served meanwhile" {
     start_relayd
     start_load
