@@ -573,42 +573,55 @@ lies() {
     [ "$(served_by connect | distinct)" -eq 1 ]
 }
 
+# unanswered NAME: sets ADDRESS, whose listener takes nothing. Where more
+# connections wait than it wants, further ones are not answered.
+unanswered() {
+    start "$1" socat -d -d TCP-LISTEN:0,bind=127.0.0.1,backlog=1,fork "${2:-STDOUT}"
+    wait_said "$1" 'listening on'
+    ADDRESS=$(grep -o 'listening on .*' "$D/$1.err" | grep -oE '127\.0\.0\.1:[0-9]+')
+}
+
+stop_answering() {
+    kill -STOP "${PID[$1]}"
+    dial "$2"
+    dial "$2"
+}
+
 # A relay that says what it is to, and then answers no new connection for a while.
-@test "where the server refuses while the relay is slow to answer, the client is claimed all the same" {
+@test "where the server refuses, or does not answer, before the relay does, the client is claimed all the same" {
+    unanswered server
+    gone=$ADDRESS
+    stop_answering server "$gone"
     mkdir "$D/fake"
     cat >"$D/fake/control" <<'END'
 say '[PUBLIC] 127.0.0.1:9'
 until [ -e "$DIR/go" ]; do sleep 0.05; done
-say "[NEW]$PORT id=0123456789abcdef0123456789abcdef from=203.0.113.9:51522"
+say "[NEW]$PORT id=$(printf '%032d' "$N") from=203.0.113.9:51522"
 hear
 END
-    start fake socat -d -d TCP-LISTEN:0,bind=127.0.0.1,backlog=1,fork "EXEC:$TOOLS/fake-relay $D/fake"
-    wait_said fake 'listening on'
-    fake=$(grep -o 'listening on .*' "$D/fake.err" | grep -oE '127\.0\.0\.1:[0-9]+')
-    start_connect -n web "$fake" "127.0.0.1:$(free_port)"
-    kill -STOP "${PID[fake]}"
-    dial "$fake"
-    dial "$fake"
+    unanswered fake "EXEC:$TOOLS/fake-relay $D/fake"
+    start connect "${CONNECT_WORDS[@]}" -c 1 -n web "$ADDRESS" "gone=$gone" "refuses=127.0.0.1:$(free_port)"
+    wait_said connect '^open ' 2
+    stop_answering fake "$ADDRESS"
     : >"$D/fake/go"
-    wait_said connect '^pair '
-    sleep 0.3
+    wait_said connect '^pair ' 2
+    # The server's time is up meanwhile.
+    sleep 1.5
     not said connect '^end '
     kill -CONT "${PID[fake]}"
-    wait_for grep -qx '\[DATA\] id=0123456789abcdef0123456789abcdef' "$D/fake/data"
-    wait_said connect '^end .* reason=error error=Connection\\x20refused$'
+    for n in 1 2; do
+        wait_for grep -qx "\[DATA\] id=0*$n" "$D/fake/data"
+    done
+    wait_said connect '^end service=web.refuses .* reason=error error=Connection\\x20refused$'
+    wait_said connect '^end service=web.gone .* reason=error error=[A-Za-z]*\\x20timed\\x20out$'
 }
 
 @test "where the server does not answer, the client is reset after --connect-timeout, and others are served meanwhile" {
     start_relayd
     start_load
-    # Where more connections wait than it wants, further ones are not answered.
-    gone=$(free_port)
-    start server socat "TCP-LISTEN:$gone,bind=127.0.0.1,backlog=1,fork" STDOUT
-    wait_for listening "$gone"
-    kill -STOP "${PID[server]}"
-    dial "127.0.0.1:$gone"
-    dial "127.0.0.1:$gone"
-    start connect "${CONNECT_WORDS[@]}" -c 2 -n web "127.0.0.1:$CONTROL" "gone=${POOL[0]}:127.0.0.1:$gone" "here=${POOL[1]}:$LOAD"
+    unanswered server
+    stop_answering server "$ADDRESS"
+    start connect "${CONNECT_WORDS[@]}" -c 2 -n web "127.0.0.1:$CONTROL" "gone=${POOL[0]}:$ADDRESS" "here=${POOL[1]}:$LOAD"
     wait_for printed connect 2
     dial "127.0.0.1:${POOL[0]}"
     began=$(now_ms)
