@@ -14,10 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES 32768
+#define BUFFER_BYTES 65536
 
-/* What is read at once until that is filled for the first time: most sessions say little, and touch no more. */
+/*
+ * What is read at once: so much until that is filled for the first time, and
+ * four times as much again whenever that is. Most sessions say little and touch
+ * no more memory than that.
+ */
 #define SMALL_BYTES 1024
+#define MIDDLE_BYTES 16384
 
 /* After so long without a byte a session is quiet, in milliseconds. */
 #define QUIET_MS 1000
@@ -121,8 +126,8 @@ static int drain(struct side *s, struct side *to)
 /* What fills the small buffer is more than a few words. The buffer is empty. */
 static void grow(struct side *s)
 {
+    s->size = s->buffer == s->small ? MIDDLE_BYTES : BUFFER_BYTES;
     s->buffer = large[s->which];
-    s->size = BUFFER_BYTES;
     large_used[s->which] = true;
 }
 

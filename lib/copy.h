@@ -37,7 +37,7 @@ struct copy_rules {
 };
 
 /*
- * Runs to the end and closes both legs. Its buffers (64 KiB in all) are the
+ * Runs to the end and closes both legs. Its buffers (128 KiB in all, untouched until they are needed) are the
  * process's: one session at a time.
  */
 void copy_run(struct leg *client, struct leg *server, const struct copy_rules *rules, struct copy_result *result);

@@ -8,7 +8,7 @@ first_p50_us first_paused_p50_us idle_kb session_relay_kb session_connect_kb ses
 # bench PART [VARIABLE=VALUE...]: leaves its results in $D.
 bench() {
     env BENCH_DIR="$D" BENCH_SVG="$D/plot.svg" BENCH_PEERS=relayd BENCH_ROUNDS=1 BENCH_SECONDS=0.1 BENCH_HOLD=20 \
-        BENCH_SETTLE=0.1 RELAYD="${RELAYD_WORDS[0]}" RELAY_CONNECT="${CONNECT_WORDS[0]}" "${@:2}" bench/run "$1" 2>"$D/bench.err" || {
+        BENCH_SETTLE=0.1 BENCH_REST=0 RELAYD="${RELAYD_WORDS[0]}" RELAY_CONNECT="${CONNECT_WORDS[0]}" "${@:2}" bench/run "$1" 2>"$D/bench.err" || {
         cat "$D/bench.err"
         return 1
     }
