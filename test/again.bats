@@ -452,11 +452,13 @@ knows_no_key() {
 @test "neither the nursery nor a child that waits has a key in its memory" {
     is_root
     start_with_keys
+    # A slow build may take longer to be looked through than they wait.
     for name in relayd connect; do
         [ -n "$(idle_children "$name")" ]
         [ -n "$(nurseries "$name")" ]
-        knows_no_key "$name"
     done
+    knows_no_key relayd
+    knows_no_key connect
 }
 
 # --- where there is less
@@ -472,6 +474,7 @@ serves_again() {
 
 @test "without /proc the nursery is a copy of the parent, without its keys" {
     is_root
+    [ "$TIME_FACTOR" -eq 1 ] || skip "sanitizers need /proc"
     without=(unshare -m sh -c 'umount -l /proc && exec "$@"' sh)
     "${without[@]}" true 2>/dev/null || skip "there can be no mount namespace here"
     RELAYD_WORDS=("${without[@]}" "${RELAYD_WORDS[@]}")
@@ -494,8 +497,8 @@ serves_again() {
     start_with_keys -u nobody
     [ -n "$(nurseries relayd)" ]
     [ "$(ps -o user= -p "$(nurseries relayd)")" = nobody ]
-    knows_no_key relayd
     serves_again 1
+    knows_no_key relayd
     load_served 4
 }
 
