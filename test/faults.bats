@@ -21,15 +21,23 @@ needs_strace() {
     [ ${#RELAYD_WORDS[@]} -eq 1 ] && [ ${#CONNECT_WORDS[@]} -eq 1 ] || skip "the programs run under another one"
 }
 
-# break_calls NAME CALLS HOW [OPTION...]: from now on calls of the program fail;
-# HOW is strace's: error=EAGAIN:when=1..3. What happened is in $D/trace.NAME.
+# break_calls NAME CALLS HOW [OPTION...]: from now on calls of the program, and of
+# every process that came of it, fail; HOW is strace's: error=EAGAIN:when=1..3,
+# counted in each process. What happened is in $D/trace.NAME.
 break_calls() {
-    local name=$1 calls=$2 how=$3
+    local name=$1 calls=$2 how=$3 all
 
     shift 3
+    mapfile -t all < <(ps -o pid= -s "${PID[$name]}" | sed 's/ *//; s/^/--attach=/')
     : >"$D/breaks_$name.err"
-    start "breaks_$name" strace -f -o "$D/trace.$name" -e "trace=$calls" -e "inject=$calls:$how" "$@" -p "${PID[$name]}"
-    wait_said "breaks_$name" "Process ${PID[$name]} attached"
+    start "breaks_$name" strace -f -o "$D/trace.$name" -e "trace=$calls" -e "inject=$calls:$how" "$@" "${all[@]}"
+    for pid in "${all[@]#*=}"; do
+        wait_for attached_or_gone "$name" "$pid"
+    done
+}
+
+attached_or_gone() {
+    said "breaks_$1" "Process $2 attached" || [ ! -e "/proc/$2" ]
 }
 
 mend_calls() {
@@ -79,12 +87,13 @@ without_filter() {
     other_programs lib/sandbox.c -DNO_SECCOMP
 }
 
+# With neither a nursery nor a child there, a client takes two forks: the
+# nursery's, and where that fails, a child's.
 @test "relayd cannot fork: that client is refused, the next ones are served" {
     needs_strace
     start_relayd
     serve_by_hand web
-    served_client
-    break_calls relayd "$FORK" error=EAGAIN:when=1..3
+    break_calls relayd "$FORK" error=EAGAIN:when=1..6
     for i in 1 2 3; do
         announced_client
         claim "$ID"
@@ -93,6 +102,7 @@ without_filter() {
         wait_said relayd '^refuse service=web client=127\.0\.0\.1:[0-9]+ reason=limit$' "$i"
         hang_up_client
     done
+    broken relayd 6
     served_client
     mend_calls relayd
     served_client
@@ -102,17 +112,73 @@ without_filter() {
 @test "relay-connect cannot fork: that client is refused, the next ones are served" {
     needs_strace
     start_all -c 1 127.0.0.1:0+8
-    break_calls connect "$FORK" error=EAGAIN:when=1..3
+    break_calls connect "$FORK" error=EAGAIN:when=1..6
     for i in 1 2 3; do
         dial "$PUBLIC"
         wait_said connect '^refuse service=web client=127\.0\.0\.1:[0-9]+ reason=limit error=' "$i"
         [ "$(rest "$FD")" = "= reset" ]
     done
+    broken connect 6
     load_client "$PUBLIC" both --sessions 3
     mend_calls connect
     load_client "$PUBLIC" both --sessions 3
-    load_served 6
+    # The connections to the server had begun.
+    wait_for load_counts 9 3
     not said connect '^lost '
+}
+
+@test "the nursery cannot be forked: the parent forks the children" {
+    needs_strace
+    start_relayd
+    serve_by_hand web
+    break_calls relayd "$FORK" error=EAGAIN:when=1
+    served_client
+    broken relayd 1
+    [ -z "$(nurseries relayd)" ]
+    mend_calls relayd
+    served_client
+    [ -n "$(nurseries relayd)" ]
+}
+
+@test "the nursery cannot fork: that client is refused, the next ones are served" {
+    needs_strace
+    without_filter
+    start_relayd
+    serve_by_hand web
+    served_client
+    nursery=$(nurseries relayd)
+    break_calls relayd "$FORK" error=EAGAIN:when=1..3
+    for i in 1 2 3; do
+        announced_client
+        claim "$ID"
+        [ "$(rest "$CLIENT_FD")" = "= reset" ]
+        [ "$(rest "$DATA_FD")" = "= reset" ]
+        wait_said relayd '^refuse service=web client=127\.0\.0\.1:[0-9]+ reason=limit$' "$i"
+        hang_up_client
+    done
+    [ "$(grep -c "^$nursery .*INJECTED" "$D/trace.relayd")" -eq 3 ]
+    served_client
+    mend_calls relayd
+    served_client
+    [ "$(nurseries relayd)" = "$nursery" ]
+}
+
+# As where one that waits was killed, and that is not known yet.
+@test "a process that waits does not take a session: another one does" {
+    needs_strace
+    start_relayd
+    serve_by_hand web
+    served_client
+    first=$(value relayd '^pair ' pid)
+    hang_up_client
+    wait_said relayd '^end '
+    break_calls relayd sendmsg error=EPIPE:when=1
+    served_client
+    broken relayd 1
+    [ "$(value relayd '^pair ' pid)" != "$first" ]
+    mend_calls relayd
+    served_client
+    not said relayd '^refuse '
 }
 
 @test "relay-connect cannot fork to reach its relay: it tries again" {
@@ -276,9 +342,10 @@ no_offspring_but_strace() {
 }
 
 # What a connection is set up with. The load server may see connections that were given up.
+# relayd makes a process for each session, relay-connect uses them again.
 @test "setsockopt, getsockname, fcntl and others fail: that connection at most" {
     needs_strace
-    start_all -c 1 127.0.0.1:0+8
+    start_all -c 1 --spare-children 0 127.0.0.1:0+8
     for calls in setsockopt getsockopt,getsockname,getpeername fcntl,ioctl,prctl shutdown socket,connect recvfrom read,poll; do
         echo "$calls"
         break_calls relayd "$calls" error=ENOBUFS:when=1..5

@@ -157,6 +157,11 @@ idle_children() {
     ps -o pid=,args= -s "${PID[$1]}" | awk '$3 == "idle" {print $1}'
 }
 
+# Those that make its processes.
+nurseries() {
+    ps -o pid=,args= -s "${PID[$1]}" | awk '$3 == "nursery" {print $1}'
+}
+
 no_offspring() {
     [ -z "$(offspring "$1")" ]
 }

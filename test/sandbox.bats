@@ -1,6 +1,7 @@
 # Sandbox: what a session's process can still do, whoever may have taken it over.
 
 load helper
+load limits
 
 setup_file() {
     "$BATS_TEST_DIRNAME/tools/forbidden" on >"$BATS_FILE_TMPDIR/on" || :
@@ -13,26 +14,6 @@ filter_there() {
 # session_pid NAME: of its one session.
 session_pid() {
     value "$1" '^pair ' pid
-}
-
-# status_of PID KEY: from /proc/PID/status.
-status_of() {
-    awk -v key="$2:" '$1 == key {print $2}' "/proc/$1/status"
-}
-
-# What stands in /proc/PID/limits as the soft and the hard limit.
-limits_of() {
-    grep "^$2 " "/proc/$1/limits" | awk -v words="$(wc -w <<<"$2")" '{print $(words + 1), $(words + 2)}'
-}
-
-sandboxed() {
-    [ "$(status_of "$1" NoNewPrivs)" = 1 ] && [ "$(status_of "$1" Seccomp)" = 2 ]
-}
-
-no_limits_left() {
-    [ "$(limits_of "$1" 'Max processes')" = "0 0" ]
-    [ "$(limits_of "$1" 'Max core file size')" = "0 0" ]
-    [ "$(limits_of "$1" 'Max file size')" = "0 0" ]
 }
 
 only() {
@@ -48,6 +29,10 @@ tries() {
     only "$D/allowed" done 10
     [ "$("$1" files)" = "write-file done" ]
     [[ "$("$1" no-files)" = "write-file File size limit exceeded"* ]]
+    "$1" nursery >"$D/nursery"
+    only "$D/nursery" SIGSYS 30
+    "$1" children >"$D/children"
+    only "$D/children" SIGSYS 30
 }
 
 @test "every call that copying does not make ends the process with SIGSYS; the others work" {

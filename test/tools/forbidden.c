@@ -3,8 +3,9 @@
  * what it allows. A line for each on standard output: the attempt, and the
  * signal that ended the process that made it, or "done", "failed ERRNO".
  *
- * usage: forbidden forbidden | allowed | files | no-files | on
- * (files: a regular file is written to, with and without leave)
+ * usage: forbidden forbidden | allowed | files | no-files | nursery | children | on
+ * (files: a regular file is written to, with and without leave; nursery: what
+ * is forbidden, in a process that forks children; children: in such a child)
  */
 #ifdef __linux__
 
@@ -441,7 +442,31 @@ static void make_connection(void)
     close(listener);
 }
 
-static void run_one(const struct attempt *a, bool writes_files)
+/* In which sandbox. */
+enum where { FILES, NO_FILES, NURSERY, NURSERYS_CHILD };
+
+/* The child is one of this process's parent. */
+static void enter(enum where where)
+{
+    uintptr_t pass;
+    pid_t pid;
+
+    if (where == FILES || where == NO_FILES) {
+        sandbox_enter(where == FILES);
+        return;
+    }
+    if (sandbox_enter_forking(&pass) != 0)
+        _exit(111);
+    if (where == NURSERY)
+        return;
+    pid = sandbox_fork(&pass);
+    if (pid != 0)
+        _exit(pid < 0 ? 111 : 0);
+    if (pass != 0)
+        _exit(112);
+}
+
+static void run_one(const struct attempt *a, enum where where)
 {
     timer_t timer;
     struct itimerspec soon = {.it_value = {0, 1000000}};
@@ -451,25 +476,39 @@ static void run_one(const struct attempt *a, bool writes_files)
     if (a->try == do_signal && (timer_create(CLOCK_MONOTONIC, NULL, &timer) != 0 ||
                                 timer_settime(timer, 0, &soon, NULL) != 0))
         die("a timer");
-    sandbox_enter(writes_files);
+    enter(where);
     if (a->try() < 0)
         _exit(errno == 0 ? 1 : errno);
     _exit(0);
 }
 
-static void try_all(const struct attempt *a, bool writes_files)
+/* The status of the process that made the attempt: pid, or one that it has forked. */
+static int attempt_status(pid_t pid, bool forked)
+{
+    int status = 0, first = 0;
+    pid_t ended = waitpid(-1, &first, 0);
+
+    if (!forked)
+        return ended == pid ? first : (die("a child"), 0);
+    if (waitpid(-1, &status, 0) < 0)
+        die("a child's child");
+    return ended == pid ? status : first;
+}
+
+static void try_all(const struct attempt *a, enum where where)
 {
     for (; a->name != NULL; a++) {
         pid_t pid;
-        int status = 0;
+        int status;
 
         make_connection();
         fflush(stdout);
         pid = fork();
         if (pid == 0)
-            run_one(a, writes_files);
-        if (pid < 0 || waitpid(pid, &status, 0) != pid)
+            run_one(a, where);
+        if (pid < 0)
             die("a child");
+        status = attempt_status(pid, where == NURSERYS_CHILD);
         close(sock);
         close(other);
         if (WIFSIGNALED(status))
@@ -493,13 +532,17 @@ int main(int argc, char **argv)
     if (strcmp(what, "on") == 0)
         printf("%s\n", missing == NULL ? "on" : missing);
     else if (strcmp(what, "forbidden") == 0)
-        try_all(forbidden, true);
+        try_all(forbidden, FILES);
     else if (strcmp(what, "allowed") == 0)
-        try_all(allowed, true);
+        try_all(allowed, FILES);
     else if (strcmp(what, "files") == 0)
-        try_all(files, true);
+        try_all(files, FILES);
     else if (strcmp(what, "no-files") == 0)
-        try_all(files, false);
+        try_all(files, NO_FILES);
+    else if (strcmp(what, "nursery") == 0)
+        try_all(forbidden, NURSERY);
+    else if (strcmp(what, "children") == 0)
+        try_all(forbidden, NURSERYS_CHILD);
     else
         return 2;
     return 0;
