@@ -70,6 +70,7 @@ pid_t child_fork(struct child *c)
         return -1;
     if (pid == 0) {
         loop_leave();
+        loop_handle(SIGHUP, SIG_IGN);
         if (forget_secrets != NULL)
             forget_secrets();
         return 0;
@@ -115,10 +116,10 @@ void child_place(const int *fds, int count)
 {
     int first = STDERR_FILENO + 1, above[CHILD_PLACED];
 
+    /* The others are closed first: there may be no descriptor left to move these. */
+    child_keep(fds, count, 0);
     for (int i = 0; i < count; i++)
         above[i] = fcntl(fds[i], F_DUPFD, first + count);
-    for (int fd = 0; fd < first; fd++)
-        dup2(null_fd, fd);
     for (int i = 0; i < count; i++)
         dup2(above[i], first + i);
     os_close_range(first + count, INT_MAX);

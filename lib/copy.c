@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "os.h"
 #include "sock.h"
+#include "wipe.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -51,10 +52,12 @@ struct side {
     int which;                  /* CLIENT or SERVER */
     struct leg *leg;
     char *small;                /* one of its buffers; the other is in large */
+    size_t small_used;          /* of that, in bytes */
     char *buffer;               /* what was read from this side */
     size_t size;                /* of it */
     size_t at, len;             /* of what was read, not yet written to the other */
     unsigned long long moved;   /* bytes written to the other */
+    bool filled;                /* by the last read */
     bool ended;                 /* its end of file was read */
     bool passed;                /* and passed on */
     bool hung_up;               /* poll says so, and nothing is to be done about it now */
@@ -104,6 +107,9 @@ static int fill(struct side *s)
     }
     s->at = 0;
     s->len = (size_t)got;
+    s->filled = s->len == s->size;
+    if (s->buffer == s->small && s->len > s->small_used)
+        s->small_used = s->len;
     return 1;
 }
 
@@ -131,11 +137,16 @@ static void grow(struct side *s)
     large_used[s->which] = true;
 }
 
-static void shrink(struct side *s)
+static void give_back(struct side *s)
 {
     if (large_used[s->which])
         os_give_back(large[s->which], BUFFER_BYTES);
     large_used[s->which] = false;
+}
+
+static void shrink(struct side *s)
+{
+    give_back(s);
     s->buffer = s->small;
     s->size = SMALL_BYTES;
 }
@@ -149,14 +160,14 @@ static int pump(struct side *from, struct side *to, bool ending)
     bool blocking = from->leg->may_block || to->leg->may_block;
 
     for (int i = 0; i < (blocking ? 1 : ROUNDS); i++) {
-        bool full = false;
+        bool read_now = false;
 
         if (can_read(from)) {
             int got = fill(from);
 
             if (got <= 0)
                 return got;
-            full = from->len == from->size;
+            read_now = true;
             if (to->leg->may_block && from->len > 0)
                 return 0;       /* poll is to say first that it takes any */
         }
@@ -165,7 +176,7 @@ static int pump(struct side *from, struct side *to, bool ending)
 
             if (put < 0 || from->len > 0)
                 return put < 0 ? -1 : 0;
-            if (full && from->size < BUFFER_BYTES)
+            if (from->filled && from->size < BUFFER_BYTES)
                 grow(from);
         }
         if (from->ended) {
@@ -174,7 +185,7 @@ static int pump(struct side *from, struct side *to, bool ending)
             from->passed = true;
             return 0;
         }
-        if (!full && !ending)
+        if (!(read_now && from->filled) && !ending)
             return 0;
     }
     return 0;
@@ -340,6 +351,13 @@ static enum copy_end move_all(struct copy *c)
     return COPY_EOF;
 }
 
+/* The next session of this process has other people's bytes. */
+static void forget(struct side *s)
+{
+    give_back(s);
+    wipe(s->small, s->small_used);
+}
+
 void copy_run(struct leg *client, struct leg *server, const struct copy_rules *rules, struct copy_result *result)
 {
     struct copy c;
@@ -362,6 +380,7 @@ void copy_run(struct leg *client, struct leg *server, const struct copy_rules *r
     result->up = c.side[CLIENT].moved;
     result->down = c.side[SERVER].moved;
     for (int i = 0; i < SIDES; i++) {
+        forget(&c.side[i]);
         c.side[i].leg->heard = c.side[i].moved > 0;
         if (result->end == COPY_EOF)
             leg_close(c.side[i].leg);

@@ -200,9 +200,10 @@ static int take_result(int from_child, struct result *result)
 {
     int fd;
 
-    if (handover_take(from_child, result, sizeof *result, &fd, 1, MSG_DONTWAIT) <= 0)
+    if (handover_take(from_child, result, sizeof *result, &fd, 1, MSG_DONTWAIT) != (ssize_t)sizeof *result)
         *result = (struct result){.why = "killed"};
-    else if (fd >= 0)
+    result->why[sizeof result->why - 1] = '\0';
+    if (fd >= 0)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     return fd;
 }

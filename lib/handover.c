@@ -64,9 +64,10 @@ ssize_t handover_take(int channel, void *bytes, size_t size, int *fds, int count
     struct msghdr m = {.msg_iov = &all, .msg_iovlen = 1};
     ssize_t got;
 
+    /* No room for more descriptors than are wanted: they would stay open here. */
     if (count > 0) {
         m.msg_control = &control;
-        m.msg_controllen = CMSG_SPACE((size_t)count * sizeof *fds);
+        m.msg_controllen = CMSG_LEN((size_t)count * sizeof *fds);
     }
     for (int i = 0; i < count; i++)
         fds[i] = -1;

@@ -145,6 +145,8 @@ static void ready(void *owner, unsigned events)
     fruitless++;
     while (taken < attempts && accept_one(l))
         taken++;
+    if (l->link == NULL)
+        return;
     /* Where one comes at a time, a look for a second is a call for nothing. */
     if (taken < attempts)
         l->burst = taken;

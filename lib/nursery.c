@@ -24,8 +24,8 @@
 /* The nursery's descriptors beside the standard ones. */
 enum { ASKED = 3, REPORTS, IMAGE };
 
-/* A fork takes much less; whoever does not answer by then is stuck. In milliseconds. */
-#define ANSWER_MS 2000
+/* A fork takes much less; whoever does not answer by then is stuck, or stopped. In milliseconds. */
+#define ANSWER_MS 200
 
 /* What ps shows, and how main() knows what it is. */
 #define TITLE ": nursery"
@@ -43,6 +43,7 @@ static const char *program_name;
 static int reports_end = -1, own_image = -1;
 static struct child nursery;
 static int channel_to_it = -1;
+static bool useless;            /* the system does not let it fork for its parent */
 
 static void make_title(char title[TITLE_SIZE], const char *program, const char *what)
 {
@@ -170,21 +171,33 @@ static int ask(int channel, struct answer *answer)
     return handover_take(channel_to_it, answer, sizeof *answer, NULL, 0, MSG_DONTWAIT) == (ssize_t)sizeof *answer ? 0 : -1;
 }
 
+static pid_t not_here(void)
+{
+    nursery_close();
+    errno = ENOSYS;
+    return -1;
+}
+
+/* One that is stuck may come to itself later: it must not fork then. */
+static void kill_it(void)
+{
+    if (nursery.pid > 0)
+        kill(nursery.pid, SIGKILL);
+}
+
 pid_t nursery_fork(int channel)
 {
     struct answer answer;
 
-    if (sandbox_fork_missing() || (channel_to_it < 0 && start() != 0)) {
-        errno = ENOSYS;
-        return -1;
-    }
+    if (useless || sandbox_fork_missing() || (channel_to_it < 0 && start() != 0))
+        return not_here();
     if (ask(channel, &answer) != 0) {
-        if (nursery.pid > 0)
-            kill(nursery.pid, SIGKILL);
-        nursery_close();
-        errno = ETIMEDOUT;
-        return -1;
+        kill_it();
+        return not_here();
     }
+    useless = answer.pid < 0 && answer.error != EAGAIN && answer.error != ENOMEM;
+    if (useless)
+        return not_here();
     errno = answer.error;
     return answer.pid;
 }

@@ -16,15 +16,14 @@
 void nursery_if_asked(char **argv);
 
 /*
- * Once, while /proc can be seen. program is for titles; reports is the end of
- * the pipe that children write to.
+ * Once, while /proc can be seen. program is for titles; reports is what children report to.
  */
 void nursery_setup(const char *program, int reports);
 
 /*
  * A new child of this process, which runs worker_child_run on its copy of the
- * channel. Its pid; -1 with errno (ENOSYS: there is no nursery here; ETIMEDOUT:
- * it did not answer, and may have given the channel to a child nobody knows).
+ * channel. Its pid; -1 with errno (ENOSYS: there is no nursery, or none that
+ * answers: the channel may have another owner by now, and is to be made anew).
  */
 pid_t nursery_fork(int channel);
 

@@ -85,6 +85,7 @@ static int wait_once(struct side side[SIDES], int *failed)
 
     for (int i = 0; i < SIDES; i++)
         p[i] = (struct pollfd){.fd = side[i].open ? -1 : side[i].fd, .events = POLLOUT};
+    *failed = CLIENT;
     if (poll(p, SIDES, patience(side)) < 0)
         return errno == EINTR ? 0 : -1;
     for (*failed = 0; *failed < SIDES; ++*failed)
@@ -96,7 +97,7 @@ static int wait_once(struct side side[SIDES], int *failed)
 int opening_run(const struct job *job, struct leg *client, struct leg *server, char *why)
 {
     struct side side[SIDES];
-    int error = 0, failed = CLIENT;
+    int error = 0, failed;
 
     text_copy(why, sizeof job->why, job->why);
     begin(&side[CLIENT], &job->client, client);
@@ -106,7 +107,7 @@ int opening_run(const struct job *job, struct leg *client, struct leg *server, c
             continue;
         error = errno;
         text_copy(why, sizeof job->why, strerror(error));
-        if (failed != SERVER)
+        if (failed == CLIENT)
             break;
         side[SERVER].fd = -1;
     }

@@ -125,10 +125,15 @@ const short os_poll_ended = POLLRDHUP;
 void os_give_back(void *bytes, size_t len)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t first = ((uintptr_t)bytes + page - 1) / page * page, end = ((uintptr_t)bytes + len) / page * page;
+    uintptr_t start = (uintptr_t)bytes, stop = start + len;
+    uintptr_t first = (start + page - 1) / page * page, end = stop / page * page;
 
-    if (first < end)
-        madvise((void *)first, end - first, MADV_DONTNEED);
+    if (first >= end || madvise((void *)first, end - first, MADV_DONTNEED) != 0) {
+        memset(bytes, 0, len);
+        return;
+    }
+    memset(bytes, 0, first - start);
+    memset((void *)end, 0, stop - end);
 }
 
 void os_signal_with_parent(int signo, pid_t parent)

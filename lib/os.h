@@ -53,7 +53,7 @@ bool os_peer_silent(int fd, unsigned seconds, bool *unacknowledged);
 /* What poll() says, beside POSIX's, when the peer has ended its sending; 0 where the system does not. To be asked for. */
 extern const short os_poll_ended;
 
-/* What lies in these bytes is not needed any more: whole pages of it are given back, and are zeroes then. */
+/* What lies in these bytes is not needed any more: whole pages are given back, and all of it is zeroes then. */
 void os_give_back(void *bytes, size_t len);
 
 /* This process gets the signal when its parent, of this pid, ends, however that ends. */

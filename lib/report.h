@@ -1,6 +1,6 @@
 /*
- * report: what a session's process tells the parent, over a pipe that all of
- * them share.
+ * report: what a session's process tells the parent, over a socket that all of
+ * them share and that keeps messages apart.
  */
 #ifndef REPORT_H
 #define REPORT_H
@@ -26,14 +26,13 @@ enum report_kind {
     REPORT_QUIET    /* nothing moves: this process takes no job after this session */
 };
 
-/* Shorter than PIPE_BUF, so that messages do not mix. */
 struct report {
     struct report_subject subject;
     enum report_kind kind;
     struct session_report end;      /* of REPORT_END */
 };
 
-/* Waits while the pipe is full; where nobody reads it any more, nothing is said. */
-void report_send(int pipe, const struct report *r);
+/* Waits while there is no room; where nobody reads it any more, nothing is said. */
+void report_send(int to, const struct report *r);
 
 #endif

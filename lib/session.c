@@ -5,21 +5,21 @@
 
 #include "child.h"
 #include "clock.h"
+#include "handover.h"
 #include "log.h"
 #include "loop.h"
 #include "os.h"
 #include "slab.h"
+#include "sock.h"
 #include "text.h"
 #include "worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-/* 16 are some 3 kB; a pipe is 64 KiB. */
-#define REPORTS_A_READ 16
-#define MOST_READS 32
+/* More than the socket holds at once. */
+#define MOST_REPORTS 1024
 
 /* How long ends may go unnoticed after some were seen, in milliseconds. */
 #define LOOK_MS 5
@@ -42,7 +42,7 @@ static const char *program_name;
 static struct slab sessions;
 static int living;
 static void (*last_ended)(void);
-static int pipe_ends[2] = {-1, -1};
+static int report_ends[2] = {-1, -1};     /* the parent's, the children's */
 static struct watch reports;
 static struct timer look_again;
 
@@ -106,45 +106,21 @@ static void take_report(struct session *s, const struct report *r)
     }
 }
 
-/*
- * Whole reports follow each other, unless a child has been taken over and
- * writes something else: the next one is looked for behind it. Returns how
- * many bytes are left, the start of a report.
- */
-static size_t take_whole(unsigned char *bytes, size_t len)
+/* All that are there. What is no report, or no session's, is from a child that has been taken over. */
+void session_catch_up(void)
 {
     struct report r;
-    size_t at = 0;
-
-    while (len - at >= sizeof r) {
-        struct session *s;
-
-        memcpy(&r, bytes + at, sizeof r);
-        s = session_of(&r);
-        if (s != NULL)
-            take_report(s, &r);
-        at += s != NULL ? sizeof r : 1;
-    }
-    memmove(bytes, bytes + at, len - at);
-    return len - at;
-}
-
-/* All that are there: a pipe holds no more than that many rounds bring. */
-static void take_reports(void)
-{
-    static unsigned char bytes[REPORTS_A_READ * sizeof(struct report)];
-    static size_t len;
-    size_t room;
     ssize_t got;
 
-    for (int i = 0; i < MOST_READS; i++) {
-        room = sizeof bytes - len;
-        got = read(pipe_ends[0], bytes + len, room);
-        if (got <= 0)
+    for (int i = 0; i < MOST_REPORTS; i++) {
+        struct session *s;
+
+        got = read(report_ends[0], &r, sizeof r);
+        if (got < 0)
             return;
-        len = take_whole(bytes, len + (size_t)got);
-        if ((size_t)got < room)
-            return;
+        s = got == (ssize_t)sizeof r ? session_of(&r) : NULL;
+        if (s != NULL)
+            take_report(s, &r);
     }
 }
 
@@ -152,7 +128,7 @@ static void take_reports(void)
 static void reports_ready(void *unused, unsigned events)
 {
     (void)unused, (void)events;
-    take_reports();
+    session_catch_up();
     loop_want(&reports, 0);
     timer_set(&look_again, LOOK_MS);
 }
@@ -161,11 +137,6 @@ static void look(void *unused)
 {
     (void)unused;
     loop_want(&reports, LOOP_READ);
-}
-
-void session_catch_up(void)
-{
-    take_reports();
 }
 
 static void worker_died(void *session)
@@ -178,28 +149,25 @@ static void child_ended(struct child *c, int status)
     struct session *s = (struct session *)c;
 
     (void)status;
-    take_reports();
+    session_catch_up();
     session_ended(s);
 }
 
 int session_init(const char *program, const struct session_rules *rules)
 {
-    static struct worker_rules worker_rules = {.reports = take_reports, .died = worker_died};
+    static struct worker_rules worker_rules = {.reports = session_catch_up, .died = worker_died};
 
     program_name = program;
     worker_rules.uses = rules->child_uses;
     worker_rules.spare = rules->spare_children;
-    if (slab_init(&sessions, sizeof(struct session), (size_t)rules->most) != 0 || pipe(pipe_ends) != 0)
+    if (slab_init(&sessions, sizeof(struct session), (size_t)rules->most) != 0 || handover_pair(report_ends) != 0)
         return -1;
-    for (int i = 0; i < 2; i++) {
-        fcntl(pipe_ends[i], F_SETFD, FD_CLOEXEC);
-        fcntl(pipe_ends[i], F_SETFL, O_NONBLOCK);
-    }
-    reports.fd = pipe_ends[0];
+    sock_set_blocking(report_ends[0], 0);
+    reports.fd = report_ends[0];
     reports.ready = reports_ready;
     look_again.fire = look;
     /* Workers may outlive their last session a little. */
-    if (worker_setup(program, 2 * rules->most + rules->spare_children, pipe_ends[1], &worker_rules) != 0)
+    if (worker_setup(program, 2 * rules->most + rules->spare_children, report_ends[1], &worker_rules) != 0)
         return -1;
     return loop_add(&reports, LOOP_READ);
 }
@@ -219,7 +187,7 @@ static struct session *new_session(const struct session_plan *plan)
     struct session *s = slab_get(&sessions);
 
     if (s == NULL) {
-        take_reports();
+        session_catch_up();
         s = slab_get(&sessions);
     }
     if (s == NULL) {
@@ -278,7 +246,7 @@ pid_t session_start(const struct session_plan *plan, struct job *job, int client
 static void run_child(struct session *s, const struct session_task *task)
 {
     struct report r;
-    int keep[5] = {pipe_ends[1]};
+    int keep[5] = {report_ends[1]};
     char title[JOB_TITLE];
 
     memset(&r, 0, sizeof r);
@@ -290,7 +258,7 @@ static void run_child(struct session *s, const struct session_task *task)
     r.subject.session = (uint32_t)slab_index(&sessions, s);
     r.end.copy.end = COPY_ERROR;
     task->body(task->arg, &r.end);
-    report_send(pipe_ends[1], &r);
+    report_send(report_ends[1], &r);
     _exit(0);
 }
 

@@ -134,7 +134,15 @@ int worker_setup(const char *program, int most, int reports, const struct worker
     return slab_init(&workers, sizeof(struct worker), (size_t)most);
 }
 
-/* Where there is no nursery. */
+static pid_t fork_in_nursery(struct worker *w, int channel)
+{
+    pid_t pid = nursery_fork(channel);
+
+    if (pid > 0)
+        child_adopt(&w->child, pid);
+    return pid;
+}
+
 static pid_t fork_here(struct worker *w, int channel)
 {
     pid_t pid = child_fork(&w->child);
@@ -165,41 +173,33 @@ static int make_channel(int ends[2])
     return handover_pair(ends);
 }
 
-/* Returns the child's end of its channel, or -1 with errno. */
-static int open_channel(struct worker *w)
+/* By the nursery, or by itself. */
+static pid_t start_by(struct worker *w, pid_t (*make)(struct worker *w, int channel))
 {
-    int ends[2];
+    int ends[2], saved;
+    pid_t pid;
 
     if (make_channel(ends) != 0)
         return -1;
     w->channel = ends[0];
     channels++;
-    return ends[1];
+    pid = make(w, ends[1]);
+    saved = errno;
+    close(ends[1]);
+    if (pid < 0)
+        close_channel(w);
+    errno = saved;
+    return pid;
 }
 
 static pid_t start_process(struct worker *w)
 {
-    int end;
     pid_t pid;
 
-    if (os_random(&w->token, sizeof w->token) != 0 || (end = open_channel(w)) < 0)
+    if (os_random(&w->token, sizeof w->token) != 0)
         return -1;
-    pid = nursery_fork(end);
-    if (pid < 0 && errno == ETIMEDOUT) {
-        /* A child that was made after all finds nobody there, and leaves. */
-        close(end);
-        close_channel(w);
-        end = open_channel(w);
-        if (end < 0)
-            return -1;
-        errno = ENOSYS;
-    }
-    if (pid > 0)
-        child_adopt(&w->child, pid);
-    else if (errno == ENOSYS)
-        pid = fork_here(w, end);
-    close(end);
-    return pid;
+    pid = start_by(w, fork_in_nursery);
+    return pid < 0 && errno == ENOSYS ? start_by(w, fork_here) : pid;
 }
 
 static struct worker *new_worker(void)
@@ -218,7 +218,6 @@ static struct worker *new_worker(void)
         return w;
     }
     saved = errno;
-    close_channel(w);
     slab_put(&workers, w);
     errno = saved;
     return NULL;
@@ -226,11 +225,21 @@ static struct worker *new_worker(void)
 
 static int give(struct worker *w, struct job *job, const int *fds, int count)
 {
+    int saved;
+
     job->subject.token = w->token;
     if (handover_send(w->channel, job, sizeof *job, fds, count, MSG_DONTWAIT) == 0)
         return 0;
+    saved = errno;
     worker_retire(w);
+    errno = saved;
     return -1;
+}
+
+/* It has been killed, and is not waited for yet. */
+static bool is_gone(int error)
+{
+    return error == EPIPE || error == ECONNRESET;
 }
 
 struct worker *worker_start(struct job *job, int client_fd, int server_fd, void *session)
@@ -241,12 +250,14 @@ struct worker *worker_start(struct job *job, int client_fd, int server_fd, void 
 
     if (newest == NULL)
         rules->reports();
-    /* One that has been killed, and is not waited for yet, takes nothing. */
     while (w == NULL && newest != NULL) {
         w = newest;
         take_idle(w);
-        if (give(w, job, fds, count) != 0)
-            w = NULL;
+        if (give(w, job, fds, count) == 0)
+            break;
+        if (!is_gone(errno))
+            return NULL;
+        w = NULL;
     }
     if (w == NULL && ((w = new_worker()) == NULL || give(w, job, fds, count) != 0))
         return NULL;

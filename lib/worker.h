@@ -32,7 +32,7 @@ struct worker_rules {
 
 /*
  * Once, while /proc can be seen: so many workers at once; program is for
- * titles, reports the end of the pipe they write to. -1 with errno.
+ * titles, reports what they report to. -1 with errno.
  */
 int worker_setup(const char *program, int most, int reports, const struct worker_rules *rules);
 

@@ -58,7 +58,7 @@ void worker_child_run(int channel, int reports, const char *idle_title)
 
     while (s.channel >= 0) {
         os_title(idle_title);
-        if (handover_take(s.channel, &job, sizeof job, fds, 2, 0) != (ssize_t)sizeof job)
+        if (handover_take(s.channel, &job, sizeof job, fds, 2, 0) != (ssize_t)sizeof job || fds[0] < 0)
             break;
         serve(&s, &job, fds[0], fds[1]);
     }

@@ -106,12 +106,12 @@ sockets_of() {
     [ "$(readlink "/proc/$1/fd/"* | grep -c '^socket:')" -eq "$2" ]
 }
 
-# The third is the channel that it had its session from, until that is quiet.
-@test "a quiet session's child has its two sockets and no other" {
+# The third is where it reports to; a channel for the next session it has given up.
+@test "a quiet session's child has its two sockets, one for its report, and no other" {
     start_all
     hold_sessions "$PUBLIC" 5
     for pid in $(offspring relayd) $(offspring connect); do
-        wait_for sockets_of "$pid" 2
+        wait_for sockets_of "$pid" 3
     done
     finish_held
 }

@@ -81,7 +81,7 @@ static int data_addr(const struct new_session *s, struct addr *to)
 /* Writes what goes at once. The rest, also of a connection that has failed, is the child's. */
 static void write_first(struct job_leg *leg, int fd)
 {
-    ssize_t put = leg->connect_ms == 0 && leg->first_len > 0 ? sock_write(fd, leg->first, leg->first_len) : 0;
+    ssize_t put = fd >= 0 && leg->connect_ms == 0 && leg->first_len > 0 ? sock_write(fd, leg->first, leg->first_len) : 0;
 
     if (put <= 0)
         return;
@@ -98,36 +98,36 @@ static int begin(const struct addr *to, int seconds, struct job_leg *leg)
         return -1;
     leg->connect_ms = connected ? 0 : seconds * 1000;
     sock_session_options(fd);
-    write_first(leg, fd);
     return fd;
 }
 
-/* Returns -1 with errno where there is no server, 0 with *fd -1 where a child is to find out more. */
-static int begin_local(const struct new_session *s, struct job_leg *leg, int *fd)
+/* The first address that takes it; where none does, errno is what the first one said. */
+static int begin_local(const struct new_session *s, struct job_leg *leg)
 {
     struct addr to;
+    int fd = -1, first_error = 0;
 
-    *fd = -1;
-    for (int i = 0; *fd < 0 && target_addr(s->offering->target, i, &to) == 0; i++)
-        *fd = begin(&to, s->offering->connect_seconds, leg);
-    return *fd < 0 && errno != EAGAIN && errno != EMFILE && errno != ENFILE ? -1 : 0;
+    for (int i = 0; fd < 0 && target_addr(s->offering->target, i, &to) == 0; i++) {
+        fd = begin(&to, s->offering->connect_seconds, leg);
+        if (i == 0)
+            first_error = errno;
+    }
+    errno = first_error;
+    return fd;
 }
 
-static bool can_begin(const struct new_session *s)
+/* There is no server, and a process of its own would not find one either. */
+static bool is_final(int error)
+{
+    return error != EAGAIN && error != EMFILE && error != ENFILE;
+}
+
+static bool can_begin(const struct new_session *s, struct addr *relay)
 {
     struct addr unused;
 
-    return s->offering->via == NULL && target_addr(s->offering->target, 0, &unused) == 0;
-}
-
-static int begin_relay(const struct new_session *s, struct job_leg *leg)
-{
-    struct addr to;
-
-    if (s->data_fd >= 0)
-        return s->data_fd;
-    make_claim(s, leg);
-    return data_addr(s, &to) == 0 ? begin(&to, DATA_SECONDS, leg) : -1;
+    return s->offering->via == NULL && target_addr(s->offering->target, 0, &unused) == 0 &&
+           (s->data_fd >= 0 || data_addr(s, relay) == 0);
 }
 
 static void close_one(int fd)
@@ -139,25 +139,30 @@ static void close_one(int fd)
     errno = saved;
 }
 
-/* Returns its pid, -1 with errno, or 0: it needs a process of its own. */
+/* Returns its pid, -1 with errno, or 0: it needs a process of its own, and neither side has heard of it. */
 static pid_t start_shared(const struct new_session *s, const struct session_plan *plan)
 {
     struct job job = {.peer_seconds = s->offering->peer_seconds};
-    int relay, local = -1;
+    struct addr to;
+    int relay = s->data_fd, local = -1;
     pid_t pid = 0;
 
-    if (!can_begin(s))
+    if (!can_begin(s, &to))
         return 0;
-    make_header(s, &job.server);
+    if (relay < 0 && (relay = begin(&to, DATA_SECONDS, &job.client)) < 0)
+        return 0;
     if (s->turn_away != NULL)
         text_copy(job.why, sizeof job.why, s->turn_away);
-    else if (begin_local(s, &job.server, &local) != 0)
+    else if ((local = begin_local(s, &job.server)) < 0 && is_final(errno))
         text_copy(job.why, sizeof job.why, strerror(errno));
-    if (local < 0 && job.why[0] == '\0')
-        return 0;
-    relay = begin_relay(s, &job.client);
-    if (relay >= 0)
+    if (local >= 0 || job.why[0] != '\0') {
+        if (s->data_fd < 0)
+            make_claim(s, &job.client);
+        make_header(s, &job.server);
+        write_first(&job.client, relay);
+        write_first(&job.server, local);
         pid = session_start(plan, &job, relay, local);
+    }
     if (relay != s->data_fd)
         close_one(relay);
     close_one(local);
