@@ -54,7 +54,7 @@ $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
 # What the tests call.
 TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden \
-	test/tools/load test/tools/plain_echo test/tools/plain_relay test/tools/ready_relay \
+	test/tools/liar test/tools/load test/tools/plain_echo test/tools/plain_relay test/tools/ready_relay \
 	test/tools/remembers test/tools/storm
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
