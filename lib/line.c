@@ -57,8 +57,11 @@ enum line_status line_next(struct line_buffer *b, struct line *l, int fd)
     char *newline;
 
     if (!line_waits(b)) {
-        ssize_t got = receive(fd, b->bytes + b->len, LINE_LONGEST - b->len, 0);
+        ssize_t got;
 
+        if (b->len == LINE_LONGEST)
+            return LINE_LONG;
+        got = receive(fd, b->bytes + b->len, LINE_LONGEST - b->len, 0);
         if (got == 0)
             return LINE_END;
         if (got < 0)

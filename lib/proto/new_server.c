@@ -326,7 +326,7 @@ static void connected(void *owner, int fd)
         return;
     }
     sock_control_options(fd, l->offering->silence_seconds);
-    line_reset(&l->line);
+    l->read.len = 0;
     new_ready_begin(&l->ready, &l->relay);
     say_hello(l);
 }
