@@ -15,7 +15,13 @@
 
 #define BUCKETS 256
 
+/* Where there are so many, waitpid() has a long way to look: not for each that ends, but after so many milliseconds. */
+#define MANY 128
+#define REAP_MS 100
+
 static struct child *living[BUCKETS];
+static int living_count;
+static struct timer reaping;
 static int null_fd = -1;
 static void (*forget_secrets)(void);
 
@@ -28,20 +34,30 @@ static struct child **find(pid_t pid)
     return at;
 }
 
-static void reap(int signo)
+static void reap_all(void *unused)
 {
     pid_t pid;
     int status;
 
-    (void)signo;
+    (void)unused;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct child **at = find(pid), *c = *at;
 
         if (c == NULL)
             continue;
         *at = c->next;
+        living_count--;
         c->ended(c, status);
     }
+}
+
+static void child_signal(int signo)
+{
+    (void)signo;
+    if (living_count < MANY)
+        reap_all(NULL);
+    else if (!timer_is_set(&reaping))
+        timer_set(&reaping, REAP_MS);
 }
 
 int child_init(void)
@@ -51,7 +67,8 @@ int child_init(void)
     } while (null_fd >= 0 && null_fd <= STDERR_FILENO);
     if (null_fd < 0 || fcntl(null_fd, F_SETFD, FD_CLOEXEC) != 0)
         return -1;
-    loop_signal(SIGCHLD, reap);
+    reaping.fire = reap_all;
+    loop_signal(SIGCHLD, child_signal);
     return 0;
 }
 
@@ -60,6 +77,7 @@ void child_adopt(struct child *c, pid_t pid)
     c->pid = pid;
     c->next = living[(unsigned)pid % BUCKETS];
     living[(unsigned)pid % BUCKETS] = c;
+    living_count++;
 }
 
 pid_t child_fork(struct child *c)
