@@ -3,9 +3,8 @@
  */
 #include "new_ready.h"
 
-#include "new_proof.h"
+#include "new_claim.h"
 #include "../clock.h"
-#include "../keys.h"
 #include "../line.h"
 #include "../lograte.h"
 #include "../os.h"
@@ -148,22 +147,12 @@ static void readable(struct new_ready_conn *c)
 
 static int claim(struct new_ready_conn *c)
 {
-    const struct key *k = keys_of_service(c->of->service);
-    unsigned char proof[SHA256_BYTES];
-    char buffer[LINE_LONGEST], id[CLAIM_TEXT];
-    struct text t;
+    char buffer[NEW_CLAIM];
+    struct text line;
 
-    text_init(&t, id, sizeof id);
-    text_hex(&t, c->id, CLAIM_BYTES);
-    text_init(&t, buffer, sizeof buffer);
-    text_add(&t, "[DATA] id=%s", id);
-    if (k != NULL) {
-        new_proof_data(k->secret, id, proof);
-        text_add(&t, " proof=");
-        text_hex(&t, proof, sizeof proof);
-    }
-    text_add(&t, "\n");
-    return sock_send(c->watch.fd, t.data, t.len);
+    text_init(&line, buffer, sizeof buffer);
+    new_claim_line(&line, c->of->service, c->id);
+    return sock_send(c->watch.fd, line.data, line.len);
 }
 
 static void connected(struct new_ready_conn *c)

@@ -3,10 +3,8 @@
  */
 #include "new_session.h"
 
-#include "new_proof.h"
+#include "new_claim.h"
 #include "../command.h"
-#include "../keys.h"
-#include "../line.h"
 #include "../sandbox.h"
 #include "../sock.h"
 #include "../text.h"
@@ -19,28 +17,15 @@
 /* How long the relay may take to accept a data connection, in seconds. */
 #define DATA_SECONDS 10
 
-/* The line that claims the client. A child knows no keys, so it is made before the fork. */
+/* Made before the fork: children know no keys. */
 static void make_claim(const struct new_session *s, struct job_leg *leg)
 {
-    const struct key *k = keys_of_service(s->offering->name);
-    unsigned char proof[SHA256_BYTES];
-    char id[CLAIM_TEXT];
-    struct text t, claim;
+    struct text line;
 
-    leg->first_len = 0;
-    if (!s->line->has_id)
-        return;
-    text_init(&t, id, sizeof id);
-    text_hex(&t, s->line->id, CLAIM_BYTES);
-    text_init(&claim, leg->first, sizeof leg->first);
-    text_add(&claim, "[DATA] id=%s", id);
-    if (k != NULL) {
-        new_proof_data(k->secret, id, proof);
-        text_add(&claim, " proof=");
-        text_hex(&claim, proof, sizeof proof);
-    }
-    text_add(&claim, "\n");
-    leg->first_len = (unsigned)claim.len;
+    text_init(&line, leg->first, sizeof leg->first);
+    if (s->line->has_id)
+        new_claim_line(&line, s->offering->name, s->line->id);
+    leg->first_len = (unsigned)line.len;
 }
 
 static struct command_peers peers_of(const struct new_session *s)
