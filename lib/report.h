@@ -32,7 +32,10 @@ struct report {
     struct session_report end;      /* of REPORT_END */
 };
 
-/* Waits while there is no room; where nobody reads it any more, nothing is said. */
-void report_send(int to, const struct report *r);
+/*
+ * Waits while there is no room. -1 with errno: nobody reads it any more. Who
+ * cannot report an end must end itself, which tells the parent, too.
+ */
+int report_send(int to, const struct report *r);
 
 #endif

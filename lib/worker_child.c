@@ -47,7 +47,8 @@ static void serve(struct state *s, const struct job *job, int client_fd, int ser
             text_copy(end->why, sizeof end->why, strerror(end->copy.error));
     }
     s->report.kind = REPORT_END;
-    report_send(s->reports, &s->report);
+    if (report_send(s->reports, &s->report) != 0)
+        _exit(1);
 }
 
 void worker_child_run(int channel, int reports, const char *idle_title)
