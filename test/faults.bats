@@ -190,7 +190,7 @@ without_filter() {
     wait_said connect '^lost '
     break_calls connect "$FORK,socketpair" error=EAGAIN:when=1..3
     start_relayd "127.0.0.1:$control+4"
-    wait_for read_public connect
+    wait_at_most 60 read_public connect
     broken connect 3
     mend_calls connect
     load_client "$PUBLIC" both --sessions 3

@@ -167,7 +167,11 @@ no_offspring() {
 }
 
 offspring_count() {
-    [ "$(offspring "$1" | wc -l)" -eq "$2" ]
+    local count
+
+    count=$(offspring "$1" | wc -l)
+    echo "$1 has $count"
+    [ "$count" -eq "$2" ]
 }
 
 offspring_at_most() {

@@ -51,8 +51,8 @@ load helper
     start_load
     start_connect --max-sessions 6000 -n web "127.0.0.1:$CONTROL" "$LOAD"
     hold_sessions "$PUBLIC" "$n" --timeout 60
-    offspring_count relayd "$n"
-    offspring_count connect "$n"
+    wait_for offspring_count relayd "$n"
+    wait_for offspring_count connect "$n"
     all_alive "$n"
     finish_held
     load_served "$n"
