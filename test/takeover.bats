@@ -55,6 +55,7 @@ take_over() {
     serve_by_hand web
     announced_client
     claim "$ID"
+    wait_said relayd '^pair '
     take_over
     expect "$SECOND_FD" '\[PUBLIC\] .*'
     expect "$CONTROL_FD" '\[ERROR\] replaced.*'
