@@ -437,6 +437,7 @@ int main(int argc, char **argv)
     load_keys();
     check_rights();
     set_up();
+    listener_when_short(session_spare_descriptors);
     leave_on_signals(stop);
     if (key_file != NULL)
         loop_signal(SIGHUP, reload_keys);

@@ -24,10 +24,16 @@
 
 static struct listener *started;
 static const struct listener_screen *screen;
+static void (*when_short)(void);
 static struct timer pause_over;
 static bool pausing, pausing_reserved;
 static long long logged;
 static int fruitless;
+
+void listener_when_short(void (*give_up)(void))
+{
+    when_short = give_up;
+}
 
 void listener_set_screen(const struct listener_screen *the_screen)
 {
@@ -121,6 +127,8 @@ static bool accept_one(struct listener *l)
             return false;
         if (!of_one_connection(errno))
             pause_for(strerror(errno), true);
+        if (paused(l) && when_short != NULL)
+            when_short();
         return !paused(l);
     }
     if (fd >= loop_limit()) {

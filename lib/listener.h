@@ -40,6 +40,9 @@ struct listener_screen {
 /* For all listeners, before the first starts; it stays the caller's. */
 void listener_set_screen(const struct listener_screen *screen);
 
+/* What gives descriptors up that are only kept for convenience: called where they are short. */
+void listener_when_short(void (*give_up)(void));
+
 /* How many descriptors strangers leave free. */
 int listener_reserve(void);
 

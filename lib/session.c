@@ -230,6 +230,16 @@ static pid_t started(struct session *s, pid_t pid, const struct session_plan *pl
     return pid;
 }
 
+void session_spare_descriptors(void)
+{
+    worker_retire_all();
+}
+
+int session_prepare(void)
+{
+    return worker_prepare();
+}
+
 pid_t session_start(const struct session_plan *plan, struct job *job, int client_fd, int server_fd)
 {
     struct session *s = new_session(plan);

@@ -50,6 +50,12 @@ int session_init(const char *program, const struct session_rules *rules);
  */
 pid_t session_start(const struct session_plan *plan, struct job *job, int client_fd, int server_fd);
 
+/* Sees to it that there is a child for it. -1 with errno: session_start would fail. */
+int session_prepare(void);
+
+/* Gives up what children that are to be used again take of this process's descriptors. */
+void session_spare_descriptors(void);
+
 /* Forks a child for it alone. */
 pid_t session_fork(const struct session_plan *plan, const struct session_task *task);
 

@@ -155,11 +155,12 @@ static pid_t fork_here(struct worker *w, int channel)
     return pid;
 }
 
-/* Descriptors are short: workers that are busy will not be asked again. */
-static void retire_all(void)
+void worker_retire_all(void)
 {
     struct worker *w;
 
+    while (oldest != NULL)
+        dismiss(oldest);
     for (size_t i = 0; (w = slab_at(&workers, i)) != NULL; i++)
         if (w->session != NULL)
             worker_retire(w);
@@ -169,7 +170,7 @@ static int make_channel(int ends[2])
 {
     if (handover_pair(ends) == 0)
         return 0;
-    retire_all();
+    worker_retire_all();
     return handover_pair(ends);
 }
 
@@ -240,6 +241,21 @@ static int give(struct worker *w, struct job *job, const int *fds, int count)
 static bool is_gone(int error)
 {
     return error == EPIPE || error == ECONNRESET;
+}
+
+int worker_prepare(void)
+{
+    struct worker *w;
+
+    if (newest == NULL)
+        rules->reports();
+    if (newest != NULL)
+        return 0;
+    w = new_worker();
+    if (w == NULL)
+        return -1;
+    put_idle(w);
+    return 0;
 }
 
 struct worker *worker_start(struct job *job, int client_fd, int server_fd, void *session)

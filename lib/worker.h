@@ -36,6 +36,9 @@ struct worker_rules {
  */
 int worker_setup(const char *program, int most, int reports, const struct worker_rules *rules);
 
+/* Sees to it that one is idle. -1 with errno: the next worker_start would fail. */
+int worker_prepare(void);
+
 /*
  * Gives a session to a worker, an idle one or a new one, which has copies of
  * the descriptors then. Fills in the job's token. The worker, or NULL with
@@ -45,6 +48,9 @@ struct worker *worker_start(struct job *job, int client_fd, int server_fd, void 
 
 /* Its session has ended. */
 void worker_done(struct worker *w);
+
+/* Descriptors are short: no channel is kept, neither of idle workers nor of busy ones. */
+void worker_retire_all(void);
 
 /* It takes no further session. */
 void worker_retire(struct worker *w);

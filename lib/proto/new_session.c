@@ -134,6 +134,9 @@ static pid_t start_shared(const struct new_session *s, const struct session_plan
 
     if (!can_begin(s, &to))
         return 0;
+    /* Before anybody has heard of it. Where descriptors are short a process of its own has them. */
+    if (session_prepare() != 0)
+        return errno == EMFILE || errno == ENFILE ? 0 : -1;
     if (relay < 0 && (relay = begin(&to, DATA_SECONDS, &job.client)) < 0)
         return 0;
     if (s->turn_away != NULL)
