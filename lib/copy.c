@@ -365,7 +365,6 @@ void copy_run(struct leg *client, struct leg *server, const struct copy_rules *r
     memset(&c, 0, offsetof(struct copy, small));
     c.rules = *rules;
     c.moving = true;
-
     c.side[CLIENT].leg = client;
     c.side[SERVER].leg = server;
     for (int i = 0; i < SIDES; i++) {

@@ -243,13 +243,19 @@ static bool is_gone(int error)
     return error == EPIPE || error == ECONNRESET;
 }
 
+/* Whether one is idle; where none is known to be, what they have reported may tell. */
+static bool any_idle(void)
+{
+    if (newest == NULL)
+        rules->reports();
+    return newest != NULL;
+}
+
 int worker_prepare(void)
 {
     struct worker *w;
 
-    if (newest == NULL)
-        rules->reports();
-    if (newest != NULL)
+    if (any_idle())
         return 0;
     w = new_worker();
     if (w == NULL)
@@ -264,9 +270,7 @@ struct worker *worker_start(struct job *job, int client_fd, int server_fd, void 
     int count = server_fd >= 0 ? 2 : 1;
     struct worker *w = NULL;
 
-    if (newest == NULL)
-        rules->reports();
-    while (w == NULL && newest != NULL) {
+    while (w == NULL && any_idle()) {
         w = newest;
         take_idle(w);
         if (give(w, job, fds, count) == 0)
