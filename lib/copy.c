@@ -234,8 +234,8 @@ static int react(struct side *s, struct side *other, const struct pollfd polled[
         return -1;
     if (read_it || write_it || (in | out) == 0)
         return 0;
-    if (((in | out) & (POLLERR | POLLNVAL)) != 0) {
-        errno = leg_is_socket(s->leg) ? sock_error(s->leg->rfd) : EPIPE;
+    if (leg_is_socket(s->leg) && ((in | out) & (POLLERR | POLLNVAL)) != 0) {
+        errno = sock_error(s->leg->rfd);
         if (errno != 0)
             return -1;
     }
@@ -275,6 +275,16 @@ static void rest(struct copy *c)
     c->rules.quiet = NULL;
 }
 
+/*
+ * Whether who reads this side's pipe has gone before its end. That is no error
+ * yet: tar leaves when it has read its archive's end, and the end of file may be
+ * on its way. What comes instead of that shows that something was lost.
+ */
+static bool reader_gone(const struct side *s)
+{
+    return s->hung_up && !leg_is_socket(s->leg);
+}
+
 /* Nothing came for that long. Returns 0 to go on, or -1 with *end set. */
 static int waited(struct copy *c, enum copy_end *end)
 {
@@ -289,6 +299,11 @@ static int waited(struct copy *c, enum copy_end *end)
     for (int i = 0; i < SIDES; i++) {
         bool unacknowledged;
 
+        if (reader_gone(&c->side[i])) {
+            errno = EPIPE;
+            *end = COPY_RESET;
+            return -1;
+        }
         if (os_peer_silent(c->side[i].leg->rfd, (unsigned)c->rules.peer_seconds, &unacknowledged)) {
             *end = COPY_TIMEOUT;
             return -1;

@@ -118,3 +118,29 @@ ended_with() {
     wait_for test -s "$D/pipe.out"
     sum_of_file_is "$D/there" "$D/pipe.out"
 }
+
+# The reader of standard output takes five bytes and leaves.
+meet_a_reader_that_leaves() {
+    start_stdio : "{ head -c 5; echo left >'$D/left'; }"
+    dial "$PUBLIC"
+    say "$FD" four
+    wait_for test -s "$D/left"
+}
+
+@test "a reader that leaves before the client's end of file, which follows, lost nothing" {
+    meet_a_reader_that_leaves
+    hang_up "$FD"
+    ended_with 0
+    [ "$(cat "$D/pipe.out")" = four ]
+}
+
+@test "a reader that leaves before the client's last bytes is a failure" {
+    meet_a_reader_that_leaves
+    say "$FD" lost
+    ended_with 1
+}
+
+@test "a reader that leaves a client that says no more is a failure" {
+    meet_a_reader_that_leaves
+    ended_with 1
+}
