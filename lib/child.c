@@ -72,12 +72,22 @@ int child_init(void)
     return 0;
 }
 
-void child_adopt(struct child *c, pid_t pid)
+static void keep(struct child *c, pid_t pid)
 {
     c->pid = pid;
     c->next = living[(unsigned)pid % BUCKETS];
     living[(unsigned)pid % BUCKETS] = c;
     living_count++;
+}
+
+int child_adopt(struct child *c, pid_t pid)
+{
+    siginfo_t unused;
+
+    if (waitid(P_PID, (id_t)pid, &unused, WEXITED | WNOHANG | WNOWAIT) != 0)
+        return -1;
+    keep(c, pid);
+    return 0;
 }
 
 pid_t child_fork(struct child *c)
@@ -93,7 +103,7 @@ pid_t child_fork(struct child *c)
             forget_secrets();
         return 0;
     }
-    child_adopt(c, pid);
+    keep(c, pid);
     return pid;
 }
 

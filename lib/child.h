@@ -30,8 +30,11 @@ int child_init(void);
  */
 pid_t child_fork(struct child *c);
 
-/* A process that was made otherwise is this one's child, too: c is kept until its end. */
-void child_adopt(struct child *c, pid_t pid);
+/*
+ * A process that was made otherwise is this one's child, too: c is kept until
+ * its end. -1 with errno: it has ended, and was waited for.
+ */
+int child_adopt(struct child *c, pid_t pid);
 
 /* Called in every child that is forked from now on: what children must not know is forgotten there. */
 void child_forgets(void (*forget)(void));

@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "handover.h"
+#include "loop.h"
 #include "os.h"
 #include "sandbox.h"
 #include "text.h"
@@ -42,7 +43,9 @@ struct answer {
 static const char *program_name;
 static int reports_end = -1, own_image = -1;
 static struct child nursery;
-static int channel_to_it = -1;
+static struct watch channel_to_it = {.fd = -1};
+static bool asked;              /* it has not answered yet */
+static void (*answered)(pid_t pid, int error);
 static bool useless;            /* the system does not let it fork for its parent */
 
 static void make_title(char title[TITLE_SIZE], const char *program, const char *what)
@@ -103,11 +106,30 @@ void nursery_if_asked(char **argv)
 
 /* In the parent. */
 
-void nursery_setup(const char *program, int reports)
+void nursery_setup(const char *program, int reports, void (*then)(pid_t pid, int error))
 {
     program_name = program;
     reports_end = reports;
+    answered = then;
     own_image = os_own_image();
+}
+
+static void answer(pid_t pid, int error)
+{
+    if (!asked)
+        return;
+    asked = false;
+    answered(pid, error);
+}
+
+void nursery_close(void)
+{
+    if (channel_to_it.fd < 0)
+        return;
+    loop_remove(&channel_to_it);
+    close(channel_to_it.fd);
+    channel_to_it.fd = -1;
+    answer(-1, ENOSYS);
 }
 
 static void nursery_ended(struct child *c, int status)
@@ -117,15 +139,24 @@ static void nursery_ended(struct child *c, int status)
     nursery_close();
 }
 
-void nursery_close(void)
+static void take_answer(void *unused, unsigned events)
 {
-    if (channel_to_it >= 0)
-        close(channel_to_it);
-    channel_to_it = -1;
+    struct answer a;
+
+    (void)unused, (void)events;
+    if (handover_take(channel_to_it.fd, &a, sizeof a, NULL, 0, MSG_DONTWAIT) != (ssize_t)sizeof a) {
+        nursery_close();
+        return;
+    }
+    useless = a.pid < 0 && a.error != EAGAIN && a.error != ENOMEM;
+    if (useless)
+        nursery_close();
+    else
+        answer(a.pid, a.error);
 }
 
 /* In the forked process: its descriptors get the numbers that it expects, and it becomes a nursery. */
-static void become(int asked)
+static void become(int channel)
 {
     char title[TITLE_SIZE], room[ROOM_SIZE];
     char *argv[] = {title, room, NULL};
@@ -133,7 +164,7 @@ static void become(int asked)
     make_title(title, program_name, TITLE);
     memset(room, ' ', sizeof room - 1);
     room[sizeof room - 1] = '\0';
-    child_place((int[]){asked, reports_end, own_image}, own_image >= 0 ? 3 : 2);
+    child_place((int[]){channel, reports_end, own_image}, own_image >= 0 ? 3 : 2);
     os_exec_image(IMAGE, argv);
     /* As a copy, then: it may not execute its own file, or a chroot has no loader for it. */
     os_title(title);
@@ -153,51 +184,35 @@ static int start(void)
     if (pid == 0)
         become(ends[1]);
     close(ends[1]);
-    if (pid < 0) {
-        close(ends[0]);
-        return -1;
-    }
-    channel_to_it = ends[0];
-    return 0;
-}
-
-/* Returns 0 with its answer, or -1: it does not answer. */
-static int ask(int channel, struct answer *answer)
-{
-    struct pollfd p = {.fd = channel_to_it, .events = POLLIN};
-
-    if (handover_send(channel_to_it, "f", 1, &channel, 1, MSG_DONTWAIT) != 0 || poll(&p, 1, ANSWER_MS) <= 0)
-        return -1;
-    return handover_take(channel_to_it, answer, sizeof *answer, NULL, 0, MSG_DONTWAIT) == (ssize_t)sizeof *answer ? 0 : -1;
-}
-
-static pid_t not_here(void)
-{
+    channel_to_it.fd = ends[0];
+    channel_to_it.ready = take_answer;
+    if (pid > 0 && loop_add(&channel_to_it, LOOP_READ) == 0)
+        return 0;
     nursery_close();
-    errno = ENOSYS;
     return -1;
 }
 
-/* One that is stuck may come to itself later: it must not fork then. */
-static void kill_it(void)
+int nursery_ask(int channel)
 {
-    if (nursery.pid > 0)
-        kill(nursery.pid, SIGKILL);
+    if (useless || sandbox_fork_missing() || (channel_to_it.fd < 0 && start() != 0))
+        return -1;
+    asked = handover_send(channel_to_it.fd, "f", 1, &channel, 1, MSG_DONTWAIT) == 0;
+    if (asked)
+        return 0;
+    nursery_close();
+    return -1;
 }
 
-pid_t nursery_fork(int channel)
+void nursery_wait(void)
 {
-    struct answer answer;
+    struct pollfd p = {.fd = channel_to_it.fd, .events = POLLIN};
 
-    if (useless || sandbox_fork_missing() || (channel_to_it < 0 && start() != 0))
-        return not_here();
-    if (ask(channel, &answer) != 0) {
-        kill_it();
-        return not_here();
+    if (poll(&p, 1, ANSWER_MS) > 0) {
+        take_answer(NULL, LOOP_READ);
+        return;
     }
-    useless = answer.pid < 0 && answer.error != EAGAIN && answer.error != ENOMEM;
-    if (useless)
-        return not_here();
-    errno = answer.error;
-    return answer.pid;
+    /* It may come to itself later, and must not fork then. */
+    if (nursery.pid > 0)
+        kill(nursery.pid, SIGKILL);
+    nursery_close();
 }

@@ -16,18 +16,23 @@
 void nursery_if_asked(char **argv);
 
 /*
- * Once, while /proc can be seen. program is for titles; reports is what children report to.
- */
-void nursery_setup(const char *program, int reports);
-
-/*
- * A new child of this process, which runs worker_child_run on its copy of the
- * channel. Its pid; -1 with errno (ENOSYS: there is no nursery, or none that
+ * Once, while /proc can be seen. program is for titles; reports is what children
+ * report to. answered is called once for each nursery_ask that returned 0: with
+ * the pid, or -1 and the reason (ENOSYS: there is no nursery, or none that
  * answers: the channel may have another owner by now, and is to be made anew).
  */
-pid_t nursery_fork(int channel);
+void nursery_setup(const char *program, int reports, void (*answered)(pid_t pid, int error));
 
-/* It ends, until the next nursery_fork. */
+/*
+ * Asks for a new child of this process, which runs worker_child_run on its copy
+ * of the channel. Not before the last one was answered. -1: there is no nursery.
+ */
+int nursery_ask(int channel);
+
+/* Waits for the answer, a moment at most: answered has been called. Only while one is due. */
+void nursery_wait(void);
+
+/* It ends, until the next nursery_ask. */
 void nursery_close(void);
 
 #endif

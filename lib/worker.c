@@ -29,6 +29,9 @@ static int reports_end;
 static char idle_title[32];
 static struct worker *newest, *oldest;      /* idle ones */
 static int idle_count, living, channels;
+static struct worker *coming;               /* the nursery has been asked for it */
+static int not_come;                        /* why the last one did not */
+static int owed;                            /* replacements that it has yet to be asked for */
 static struct timer idle_over;
 
 static void close_channel(struct worker *w)
@@ -121,40 +124,6 @@ static void ended(struct child *c, int status)
         timer_set(&idle_over, IDLE_MS);
 }
 
-int worker_setup(const char *program, int most, int reports, const struct worker_rules *the_rules)
-{
-    struct text t;
-
-    rules = the_rules;
-    reports_end = reports;
-    idle_over.fire = dismiss_old;
-    text_init(&t, idle_title, sizeof idle_title);
-    text_add(&t, "%s: idle", program);
-    nursery_setup(program, reports);
-    return slab_init(&workers, sizeof(struct worker), (size_t)most);
-}
-
-static pid_t fork_in_nursery(struct worker *w, int channel)
-{
-    pid_t pid = nursery_fork(channel);
-
-    if (pid > 0)
-        child_adopt(&w->child, pid);
-    return pid;
-}
-
-static pid_t fork_here(struct worker *w, int channel)
-{
-    pid_t pid = child_fork(&w->child);
-
-    if (pid == 0) {
-        child_place((int[]){channel, reports_end}, 2);
-        sandbox_enter(false);
-        worker_child_run(STDERR_FILENO + 1, STDERR_FILENO + 2, idle_title);
-    }
-    return pid;
-}
-
 void worker_retire_all(void)
 {
     struct worker *w;
@@ -174,39 +143,20 @@ static int make_channel(int ends[2])
     return handover_pair(ends);
 }
 
-/* By the nursery, or by itself. */
-static pid_t start_by(struct worker *w, pid_t (*make)(struct worker *w, int channel))
+static void give_up(struct worker *w)
 {
-    int ends[2], saved;
-    pid_t pid;
+    int saved = errno;
 
-    if (make_channel(ends) != 0)
-        return -1;
-    w->channel = ends[0];
-    channels++;
-    pid = make(w, ends[1]);
-    saved = errno;
-    close(ends[1]);
-    if (pid < 0)
-        close_channel(w);
+    close_channel(w);
+    slab_put(&workers, w);
     errno = saved;
-    return pid;
 }
 
-static pid_t start_process(struct worker *w)
-{
-    pid_t pid;
-
-    if (os_random(&w->token, sizeof w->token) != 0)
-        return -1;
-    pid = start_by(w, fork_in_nursery);
-    return pid < 0 && errno == ENOSYS ? start_by(w, fork_here) : pid;
-}
-
-static struct worker *new_worker(void)
+/* One that has a channel and no process yet, whose end of the channel is in *end; or NULL with errno. */
+static struct worker *new_worker(int *end)
 {
     struct worker *w = slab_get(&workers);
-    int saved;
+    int ends[2];
 
     if (w == NULL) {
         errno = EAGAIN;
@@ -214,14 +164,113 @@ static struct worker *new_worker(void)
     }
     w->child.ended = ended;
     w->channel = -1;
-    if (start_process(w) > 0) {
-        living++;
-        return w;
+    if (os_random(&w->token, sizeof w->token) != 0 || make_channel(ends) != 0) {
+        give_up(w);
+        return NULL;
     }
-    saved = errno;
-    slab_put(&workers, w);
-    errno = saved;
-    return NULL;
+    w->channel = ends[0];
+    channels++;
+    *end = ends[1];
+    return w;
+}
+
+static int ask_for_one(void);
+
+static void born(struct worker *w)
+{
+    living++;
+    put_idle(w);
+}
+
+/* Those whose session is their last: others are made meanwhile, which nobody waits for. */
+static void replace(void)
+{
+    if (owed == 0 || coming != NULL)
+        return;
+    owed--;
+    if (idle_count < rules->spare && idle_count < loop_limit() / CHANNELS_PART)
+        ask_for_one();
+    else
+        owed = 0;
+}
+
+/* The nursery has answered. */
+static void came(pid_t pid, int error)
+{
+    struct worker *w = coming;
+
+    coming = NULL;
+    not_come = pid > 0 ? EAGAIN : error;
+    if (pid > 0 && child_adopt(&w->child, pid) == 0) {
+        born(w);
+        replace();
+    } else {
+        owed = 0;
+        give_up(w);
+    }
+}
+
+/* Asks the nursery for one. -1 with errno (ENOSYS: there is no nursery). */
+static int ask_for_one(void)
+{
+    int end;
+
+    coming = new_worker(&end);
+    if (coming == NULL)
+        return -1;
+    if (nursery_ask(end) != 0)
+        came(-1, ENOSYS);
+    close(end);
+    errno = not_come;
+    return coming != NULL ? 0 : -1;
+}
+
+static int fork_one(void)
+{
+    int end;
+    struct worker *w = new_worker(&end);
+    pid_t pid;
+
+    if (w == NULL)
+        return -1;
+    pid = child_fork(&w->child);
+    if (pid == 0) {
+        child_place((int[]){end, reports_end}, 2);
+        sandbox_enter(false);
+        worker_child_run(STDERR_FILENO + 1, STDERR_FILENO + 2, idle_title);
+    }
+    close(end);
+    if (pid < 0) {
+        give_up(w);
+        return -1;
+    }
+    born(w);
+    return 0;
+}
+
+/* Makes one, which is idle then. -1 with errno. */
+static int make_one(void)
+{
+    if (coming != NULL || ask_for_one() == 0) {
+        nursery_wait();
+        if (newest != NULL)
+            return 0;
+        errno = not_come;
+    }
+    return errno == ENOSYS ? fork_one() : -1;
+}
+
+int worker_setup(const char *program, int most, int reports, const struct worker_rules *the_rules)
+{
+    struct text t;
+
+    rules = the_rules;
+    reports_end = reports;
+    idle_over.fire = dismiss_old;
+    text_init(&t, idle_title, sizeof idle_title);
+    text_add(&t, "%s: idle", program);
+    nursery_setup(program, reports, came);
+    return slab_init(&workers, sizeof(struct worker), (size_t)most);
 }
 
 static int give(struct worker *w, struct job *job, const int *fds, int count)
@@ -253,15 +302,7 @@ static bool any_idle(void)
 
 int worker_prepare(void)
 {
-    struct worker *w;
-
-    if (any_idle())
-        return 0;
-    w = new_worker();
-    if (w == NULL)
-        return -1;
-    put_idle(w);
-    return 0;
+    return any_idle() ? 0 : make_one();
 }
 
 struct worker *worker_start(struct job *job, int client_fd, int server_fd, void *session)
@@ -269,8 +310,14 @@ struct worker *worker_start(struct job *job, int client_fd, int server_fd, void 
     int fds[] = {client_fd, server_fd};
     int count = server_fd >= 0 ? 2 : 1;
     struct worker *w = NULL;
+    bool made = false;
 
-    while (w == NULL && any_idle()) {
+    while (w == NULL) {
+        if (!any_idle()) {
+            if (made || make_one() != 0)
+                return NULL;
+            made = true;
+        }
         w = newest;
         take_idle(w);
         if (give(w, job, fds, count) == 0)
@@ -279,10 +326,15 @@ struct worker *worker_start(struct job *job, int client_fd, int server_fd, void 
             return NULL;
         w = NULL;
     }
-    if (w == NULL && ((w = new_worker()) == NULL || give(w, job, fds, count) != 0))
-        return NULL;
     w->session = session;
-    if (++w->uses >= rules->uses || channels - idle_count > loop_limit() / CHANNELS_PART)
+    if (++w->uses >= rules->uses) {
         worker_retire(w);
+        if (rules->uses > 1) {
+            owed++;
+            replace();
+        }
+    } else if (channels - idle_count > loop_limit() / CHANNELS_PART) {
+        worker_retire(w);
+    }
     return w;
 }

@@ -121,6 +121,47 @@ never_two_in_one() {
     load_served 7
 }
 
+@test "the child after the next one is made while the last session of this one runs" {
+    start_relayd --child-uses 2 127.0.0.1:0+2
+    serve_by_hand web
+    served_client
+    ends_well
+    served_client
+    wait_at_most 3 idle_count relayd 1
+    first=$SESSION_PID next=$(idle_children relayd)
+    served_client
+    [ "$SESSION_PID" != "$first" ]
+    [ "$SESSION_PID" = "$next" ]
+}
+
+one_is_idle() {
+    [ -n "$(idle_children relayd)" ]
+}
+
+# It is waited for before the relay knows that it is its own.
+@test "a child that is killed before its nursery has said that it is there is missed by nobody" {
+    command -v strace >/dev/null && strace -e trace=none true 2>/dev/null || skip "strace is not permitted here"
+    start_relayd --child-uses 2 127.0.0.1:0+2
+    serve_by_hand web
+    served_client
+    ends_well
+    nursery=$(nurseries relayd)
+    start delay strace -o "$D/trace" -e trace=clone -e inject=clone:delay_exit=1000000 -p "$nursery"
+    wait_said delay "Process $nursery attached"
+    served_client
+    ends_well 2
+    wait_for one_is_idle
+    killed=$(idle_children relayd)
+    kill -KILL "$killed"
+    wait_for not test -e "/proc/$killed"
+    wait_for grep -q clone "$D/trace"
+    stop delay
+    served_client
+    [ "$SESSION_PID" != "$killed" ]
+    ends_well 3
+    not said relayd '^refuse '
+}
+
 @test "--spare-children 0: none is kept" {
     start_relayd --spare-children 0 127.0.0.1:0+2
     start_load
