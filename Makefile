@@ -21,9 +21,9 @@ COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o li
 	lib/worker.o lib/worker_child.o lib/proto/new_line.o lib/proto/new_proof.o
 
 RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o lib/rendezvous.o \
-	lib/rights.o lib/service.o lib/sticky.o lib/tally.o lib/proto/new_auth.o lib/proto/new_conn.o \
+	lib/reverse.o lib/rights.o lib/service.o lib/sticky.o lib/tally.o lib/proto/endpoint.o lib/proto/new_auth.o lib/proto/new_conn.o \
 	lib/proto/new_offer.o lib/proto/new_port.o lib/proto/new_relay.o lib/proto/new_wait.o \
-	lib/proto/new_words.o lib/proto/relay_protos.o
+	lib/proto/new_words.o lib/proto/relay_protos.o lib/proto/tlsrelay_relay.o
 
 CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o lib/via.o \
 	lib/proto/new_ready.o lib/proto/new_claim.o lib/proto/new_server.o lib/proto/new_session.o lib/proto/server_protos.o
@@ -44,9 +44,9 @@ relay-connect: $(CONNECT) $(COMMON)
 HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.h lib/command.h \
 	lib/copy.h lib/dial.h lib/handover.h lib/job.h lib/key.h lib/keyfile.h lib/keys.h lib/leave.h lib/leg.h lib/line.h \
 	lib/listener.h lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h lib/nursery.h lib/opening.h lib/options.h lib/os.h \
-	lib/portpool.h lib/preamble.h lib/proxy.h lib/rendezvous.h lib/report.h lib/rights.h lib/sandbox.h lib/service.h \
+	lib/portpool.h lib/preamble.h lib/proxy.h lib/rendezvous.h lib/report.h lib/reverse.h lib/rights.h lib/sandbox.h lib/service.h \
 	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h \
-	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/new_auth.h lib/proto/new_claim.h \
+	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/endpoint.h lib/proto/new_auth.h lib/proto/new_claim.h \
 	lib/proto/new_conn.h lib/proto/new_line.h \
 	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h lib/proto/new_session.h \
 	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/relay_proto.h lib/proto/server_proto.h

@@ -103,7 +103,8 @@ static const struct option options[] = {
 static const struct program program = {
     .name = "relayd",
     .synopsis = "  relayd [options] [LISTEN...]\n"
-                "  LISTEN: [PROTO:][ADDR:]PORT[+COUNT], default " DEFAULT_LISTEN "\n",
+                "  LISTEN: [PROTO:][ADDR:]PORT[+COUNT], default " DEFAULT_LISTEN "\n"
+                "  PROTO: new, tlsrelay\n",
     .closing = "Without --keys a bare PORT listens on the loopback address alone; 0.0.0.0:PORT\n"
                "serves everybody. COUNT ports above PORT are given to those who offer a server.\n"
                "Signals: TERM leaves the sessions running, USR1 waits for them, INT ends them,\n"
@@ -209,6 +210,12 @@ static void parse_pool(struct relay_listen *l, const char *whole, char *rest)
     *plus = '\0';
 }
 
+/* Whether who serves there has to prove who he is. */
+static bool guarded(const struct relay_listen *l)
+{
+    return key_file != NULL && l->proto->proves;
+}
+
 static void parse_address(struct relay_listen *l, const char *whole, const char *rest)
 {
     char host[ADDR_HOST];
@@ -218,13 +225,13 @@ static void parse_address(struct relay_listen *l, const char *whole, const char 
     if (l->open_to_all) {
         port = addr_split(rest, host);
     } else {
-        text_copy(host, sizeof host, key_file == NULL ? "127.0.0.1" : sock_has_ipv6() ? "::" : "0.0.0.0");
+        text_copy(host, sizeof host, !guarded(l) ? "127.0.0.1" : sock_has_ipv6() ? "::" : "0.0.0.0");
         port = text_number(rest, 65535);
     }
     if (port < 0)
         bad_listen(whole, "PORT is a number from 0 to 65535");
     if (addr_numeric(&l->addr, host, (unsigned)port) != 0)
-        bad_listen(whole, "ADDR is a numeric address such as 0.0.0.0 or [::], and PROTO is new");
+        bad_listen(whole, "ADDR is a numeric address such as 0.0.0.0 or [::], and PROTO one that --help names");
 }
 
 static void place_pool(struct relay_listen *l)
@@ -250,8 +257,12 @@ static void parse_listen(struct relay_listen *l, const char *whole)
     parse_pool(l, whole, rest);
     parse_address(l, whole, rest);
     port = addr_port(&l->addr);
+    if (l->pool >= 0 && l->proto->pool_fixed)
+        bad_listen(whole, "that protocol has no pool of ports: leave +COUNT out");
     if (l->pool < 0)
-        l->pool = port == 0 ? 0 : l->proto->pool;
+        l->pool = port == 0 && !l->proto->pool_fixed ? 0 : l->proto->pool;
+    if (l->proto->pool_parts > 0 && l->pool % l->proto->pool_parts != 0)
+        bad_listen(whole, "half of the ports are for servers and half for clients: COUNT is even");
     if (port != 0 && port + (unsigned)(l->proto->own_ports + l->pool) - 1 > 65535)
         bad_listen(whole, "its ports end above 65535");
     place_pool(l);
@@ -339,7 +350,7 @@ static void set_up(void)
     check_descriptors();
     session_rules.most = rules.max_sessions;
     if (session_init(program.name, &session_rules) != 0 || newcomers_setup(rules.max_unknown) != 0 ||
-        rendezvous_setup(rules.max_sessions, rules.claim_seconds * 1000LL, rules.idle_seconds * 1000,
+        rendezvous_setup(rules.max_sessions, rules.max_ready, rules.claim_seconds * 1000LL, rules.idle_seconds * 1000,
                          peer_seconds) != 0 ||
         service_setup(&rules, ports_in_all()) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
@@ -355,7 +366,7 @@ static void log_unguarded(const struct relay_listen *l)
 {
     char text[ADDR_TEXT];
 
-    if (key_file != NULL)
+    if (guarded(l))
         return;
     if (!l->open_to_all)
         log_event("loopback addr=%s reason=no-keys", addr_text(&l->addr, text));
@@ -403,7 +414,8 @@ static void reload_keys(int signo)
     }
     log_event("keys file=%e names=%u", key_file, (unsigned)keys_count());
     for (int i = 0; relay_protos[i] != NULL; i++)
-        relay_protos[i]->keys_changed();
+        if (relay_protos[i]->keys_changed != NULL)
+            relay_protos[i]->keys_changed();
 }
 
 /* A session without its filter is as before; whoever counts on it is told once. */

@@ -74,3 +74,10 @@ void lograte_event(enum lograte word, const char *format, ...)
     log_vevent(format, args);
     va_end(args);
 }
+
+void lograte_reject(const struct addr *from, const char *reason)
+{
+    char text[ADDR_TEXT];
+
+    lograte_event(LOGRATE_REJECT, "reject from=%s reason=%s", addr_text(from, text), reason);
+}

@@ -7,6 +7,8 @@
 #ifndef LOGRATE_H
 #define LOGRATE_H
 
+#include "addr.h"
+
 /* Each has a count of its own. */
 enum lograte { LOGRATE_REFUSE, LOGRATE_REJECT, LOGRATE_UNREADY };
 
@@ -18,5 +20,8 @@ void lograte_end(void);
 
 /* One event line, as log_event's, that begins with the word `refuse`, `reject` or `unready`. */
 void lograte_event(enum lograte word, const char *format, ...);
+
+/* A connection from there is not let in, and why. */
+void lograte_reject(const struct addr *from, const char *reason);
 
 #endif

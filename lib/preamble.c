@@ -47,9 +47,7 @@ static int held_release(struct held *h)
 
 static void reject(int fd, const struct addr *from, const char *reason)
 {
-    char text[ADDR_TEXT];
-
-    lograte_event(LOGRATE_REJECT, "reject from=%s reason=%s", addr_text(from, text), reason);
+    lograte_reject(from, reason);
     sock_reset(fd);
 }
 

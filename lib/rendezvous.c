@@ -22,10 +22,12 @@
 static struct slab all_waiters;
 static long long claim_ms;
 static struct job session_job;      /* what is the same for all sessions */
+static int standing, most_standing; /* server legs that stand by, of all services */
 
-int rendezvous_setup(int waiters, long long claim, int idle_ms, int peer_seconds)
+int rendezvous_setup(int waiters, int standbys, long long claim, int idle_ms, int peer_seconds)
 {
     claim_ms = claim;
+    most_standing = standbys;
     session_job.idle_ms = idle_ms;
     session_job.peer_seconds = peer_seconds;
     return slab_init(&all_waiters, sizeof(struct waiter), (size_t)waiters);
@@ -88,15 +90,23 @@ static void deadline_passed(void *owner)
     rendezvous_refuse(owner, "timeout");
 }
 
-static void session_ended(void *owner, const struct addr *client, enum copy_end end)
+static void over(struct rendezvous *r, uint32_t mark)
+{
+    if (mark != 0)
+        r->hooks->ended(r->owner, mark);
+}
+
+static void session_ended(void *owner, const struct addr *client, enum copy_end end, uint32_t mark)
 {
     struct rendezvous *r = owner;
 
     (void)end;
+    over(r, mark);
     r->hooks->gone(r->owner, client);
 }
 
-static void pair(struct rendezvous *r, struct leg client, const struct addr *from, struct leg server, long long since)
+static void pair(struct rendezvous *r, struct leg client, const struct addr *from, struct leg server, uint32_t mark,
+                 long long since)
 {
     struct session_plan plan = {
         .service = r->service,
@@ -104,12 +114,14 @@ static void pair(struct rendezvous *r, struct leg client, const struct addr *fro
         .waited_ms = clock_ms() - since,
         .ended = session_ended,
         .owner = r,
+        .mark = mark,
     };
     struct job job = session_job;
 
     if (session_start(&plan, &job, client.rfd, server.rfd) < 0) {
         listener_pause_all(strerror(errno));
         leg_reset(&server);
+        over(r, mark);
         refuse_leg(r, client, from, "limit");
         return;
     }
@@ -163,17 +175,22 @@ static struct waiter *wait_at(struct rendezvous *r, struct waiters *list, struct
 
 /* Server legs that stand by. */
 
-void rendezvous_stand_by(struct rendezvous *r, struct standby *s)
+int rendezvous_stand_by(struct rendezvous *r, struct standby *s)
 {
+    if (standing >= most_standing)
+        return -1;
+    standing++;
     s->at = r;
     s->next = NULL;
     s->link = r->servers.end;
     *r->servers.end = s;
     r->servers.end = &s->next;
+    return 0;
 }
 
 static void leave_line(struct standby *s)
 {
+    standing--;
     *s->link = s->next;
     if (s->next != NULL)
         s->next->link = s->link;
@@ -204,7 +221,7 @@ static struct standby *take_standby(struct rendezvous *r, const struct addr *cli
 {
     struct standby *next;
 
-    for (struct standby *s = r->servers.first; s != NULL; s = next) {
+    for (struct standby *s = r->held ? NULL : r->servers.first; s != NULL; s = next) {
         const char *reason;
 
         next = s->next;
@@ -226,7 +243,7 @@ void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *
     struct waiter *w;
 
     if (s != NULL) {
-        pair(r, leg, from, s->leg, clock_ms());
+        pair(r, leg, from, s->leg, s->mark, clock_ms());
         s->hooks->gone(s->owner, NULL);
         return;
     }
@@ -255,7 +272,23 @@ void rendezvous_claimed(struct waiter *client, struct leg server)
         leg_reset(&server);
         return;
     }
-    pair(r, forget(&r->clients, client), &from, server, since);
+    pair(r, forget(&r->clients, client), &from, server, 0, since);
+}
+
+void rendezvous_match(struct rendezvous *r)
+{
+    struct standby *s;
+
+    r->held = false;
+    sweep(r);
+    while (r->clients.first != NULL && (s = take_standby(r, &r->clients.first->from)) != NULL) {
+        struct waiter *w = r->clients.first;
+        struct addr from = w->from;
+        long long since = w->since;
+
+        pair(r, forget(&r->clients, w), &from, s->leg, s->mark, since);
+        s->hooks->gone(s->owner, NULL);
+    }
 }
 
 bool rendezvous_server(struct rendezvous *r, struct leg leg)

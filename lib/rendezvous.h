@@ -15,6 +15,7 @@
 #include "loop.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct rendezvous;
 
@@ -49,6 +50,7 @@ struct standby_hooks {
 struct standby {
     struct leg leg;
     bool busy;              /* not to be taken just now: it may still have something to say */
+    uint32_t mark;          /* what its session's end is told with; 0: it is not told */
     const struct standby_hooks *hooks;
     void *owner;
     struct rendezvous *at;  /* the rendezvous's, like what follows */
@@ -64,6 +66,8 @@ struct rendezvous_hooks {
     int (*announce)(void *owner, struct waiter *client);
     /* A client is gone, unserved or after its session. */
     void (*gone)(void *owner, const struct addr *client);
+    /* The session of a server's leg with this mark has ended, or could not begin. */
+    void (*ended)(void *owner, uint32_t mark);
 };
 
 struct rendezvous {
@@ -73,13 +77,15 @@ struct rendezvous {
     struct waiters clients;
     struct standbys servers;
     struct timer sweep;
+    bool held;                              /* nobody is given a leg that stands by, until rendezvous_match */
 };
 
 /*
- * Once: room for so many waiters in all, their deadline, and what sessions are
- * told (as in struct copy_rules). -1 with errno.
+ * Once: so many clients that wait, and server legs that stand by, in all, the
+ * clients' deadline, and what sessions are told (as in struct copy_rules). -1
+ * with errno.
  */
-int rendezvous_setup(int waiters, long long claim_ms, int idle_ms, int peer_seconds);
+int rendezvous_setup(int waiters, int standbys, long long claim_ms, int idle_ms, int peer_seconds);
 
 /* The caller has set service, hooks and owner. */
 void rendezvous_init(struct rendezvous *r);
@@ -95,10 +101,13 @@ bool rendezvous_server(struct rendezvous *r, struct leg leg);
 
 /*
  * A server's leg stands by for the next client; its leg, hooks and owner are
- * set. Those that wait already are left to whom they were announced to: where
- * clients have no ids, give it to rendezvous_server while any wait.
+ * set. Those that wait already are left to whom they were announced to, or to
+ * rendezvous_match. -1: too many stand by; the leg is still the caller's.
  */
-void rendezvous_stand_by(struct rendezvous *r, struct standby *s);
+int rendezvous_stand_by(struct rendezvous *r, struct standby *s);
+
+/* Gives clients that wait, whoever they were announced to, the legs that stand by. No longer held. */
+void rendezvous_match(struct rendezvous *r);
 
 /* It stands by no more: its leg is reset, and gone is called with this reason. */
 void rendezvous_stand_down(struct standby *s, const char *reason);

@@ -51,7 +51,15 @@ static int announce(void *owner, struct waiter *client)
     return s->announce(s->owner, client);
 }
 
-static const struct rendezvous_hooks hooks = {.announce = announce, .gone = client_gone};
+static void session_ended(void *owner, uint32_t mark)
+{
+    struct service *s = owner;
+
+    if (s->open)
+        s->ended(s->owner, mark);
+}
+
+static const struct rendezvous_hooks hooks = {.announce = announce, .gone = client_gone, .ended = session_ended};
 
 /*
  * Whoever comes is given the place of the youngest waiter of the source that
@@ -113,19 +121,15 @@ static void accepted(void *owner, int fd, const struct addr *from)
     rendezvous_client(&s->meeting, leg_of_socket(fd), from);
 }
 
-static struct service *find_record(const char *name, bool open)
+/* A closed one of this name that has sessions yet. */
+static struct service *find_closed(const char *name)
 {
     struct service *s;
 
     for (size_t i = 0; (s = slab_at(&services, i)) != NULL; i++)
-        if (s->named && s->open == open && strcmp(s->name, name) == 0)
+        if (s->named && !s->open && strcmp(s->name, name) == 0)
             return s;
     return NULL;
-}
-
-struct service *service_find(const char *name)
-{
-    return find_record(name, true);
 }
 
 static int take_port(struct service *s, struct port *port)
@@ -164,7 +168,7 @@ void service_rename(struct service *s, const char *name)
 /* A service that comes back while its last sessions run is the same one: they count. */
 struct service *service_open(const char *name, struct port *port)
 {
-    struct service *s = name != NULL ? find_record(name, false) : NULL;
+    struct service *s = name != NULL ? find_closed(name) : NULL;
 
     if (s == NULL) {
         s = slab_get(&services);
@@ -201,6 +205,11 @@ int service_move(struct service *s, struct port *port)
     }
     portpool_take_back(old);
     return 0;
+}
+
+void service_end_sessions(struct service *s)
+{
+    session_kill(&s->meeting);
 }
 
 void service_close(struct service *s, const char *reason)

@@ -40,6 +40,7 @@ struct service {
     int clients;                /* waiting or in a session */
     int max;                    /* of them, by its key; 0: only the rules count */
     int (*announce)(void *owner, struct waiter *client);    /* as in struct rendezvous_hooks */
+    void (*ended)(void *owner, uint32_t mark);              /* so too; NULL where no leg has a mark */
     void *owner;                /* the protocol's; NULL while it is not open */
 };
 
@@ -52,12 +53,12 @@ int service_setup(const struct service_rules *rules, int services);
  */
 struct service *service_open(const char *name, struct port *port);
 
-/* The open service of this name, or NULL. */
-struct service *service_find(const char *name);
-
 /* Gives it another name, or another free port (-1 with errno: it keeps the one it has). */
 void service_rename(struct service *s, const char *name);
 int service_move(struct service *s, struct port *port);
+
+/* Ends its sessions, as killed. */
+void service_end_sessions(struct service *s);
 
 /* Closes its port, refuses its waiting clients and logs why. Its sessions go on. */
 void service_close(struct service *s, const char *reason);

@@ -15,6 +15,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,8 +35,9 @@ struct session {
     long long started;
     struct session_report report;
     bool reported;
-    void (*ended)(void *owner, const struct addr *client, enum copy_end end);
+    void (*ended)(void *owner, const struct addr *client, enum copy_end end, uint32_t mark);
     void *owner;
+    uint32_t mark;
 };
 
 static const char *program_name;
@@ -70,7 +72,7 @@ static void session_ended(struct session *s)
     log_end(s);
     living--;
     if (s->ended != NULL)
-        s->ended(s->owner, &s->client, s->reported ? s->report.copy.end : COPY_ERROR);
+        s->ended(s->owner, &s->client, s->reported ? s->report.copy.end : COPY_ERROR, s->mark);
     slab_put(&sessions, s);
     if (living == 0 && last_ended != NULL)
         last_ended();
@@ -172,6 +174,16 @@ int session_init(const char *program, const struct session_rules *rules)
     return loop_add(&reports, LOOP_READ);
 }
 
+void session_kill(const void *owner)
+{
+    struct session *s;
+
+    session_catch_up();
+    for (size_t i = 0; (s = slab_at(&sessions, i)) != NULL; i++)
+        if (s->pid > 0 && s->owner == owner)
+            kill(s->pid, SIGKILL);
+}
+
 int session_count(void)
 {
     return living;
@@ -199,6 +211,7 @@ static struct session *new_session(const struct session_plan *plan)
     s->started = clock_ms();
     s->ended = plan->ended;
     s->owner = plan->owner;
+    s->mark = plan->mark;
     return s;
 }
 

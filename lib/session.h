@@ -19,8 +19,9 @@ struct session_plan {
     const struct addr *client;      /* its len is 0 where nobody knows */
     long long waited_ms;            /* for the log */
     /* In the parent, once it has ended. May be NULL. */
-    void (*ended)(void *owner, const struct addr *client, enum copy_end end);
+    void (*ended)(void *owner, const struct addr *client, enum copy_end end, uint32_t mark);
     void *owner;
+    uint32_t mark;                  /* the owner's, for ended */
 };
 
 /* What a child of its own does. */
@@ -61,6 +62,9 @@ pid_t session_fork(const struct session_plan *plan, const struct session_task *t
 
 /* Sees to the sessions that have ended by now; others do so some milliseconds later. */
 void session_catch_up(void);
+
+/* Kills the processes of this owner's sessions: each end is logged, and told, as that of one that was killed. */
+void session_kill(const void *owner);
 
 /* How many live. */
 int session_count(void);

@@ -3,8 +3,10 @@
  */
 #include "new_conn.h"
 
+#include "endpoint.h"
 #include "../clock.h"
 #include "../keys.h"
+#include "../lograte.h"
 #include "../newcomers.h"
 #include "../preamble.h"
 #include "../slab.h"
@@ -102,7 +104,7 @@ void new_conn_reject(struct new_conn *c, const char *code, const char *explanati
 {
     bool plain = c->control.offer != NULL && !c->hello;
 
-    new_log_reject(&c->control.from, new_conn_word(code));
+    lograte_reject(&c->control.from, new_conn_word(code));
     if (c->control.offer != NULL)
         new_offer_close(c->control.offer, new_conn_word(code));
     if (plain)
@@ -189,7 +191,7 @@ static void line_begun(struct new_conn *c)
 static void vanished(struct new_conn *c)
 {
     if (c->proving)
-        new_log_reject(&c->control.from, "auth");
+        lograte_reject(&c->control.from, "auth");
     if (c->state == NEW_SERVING)
         new_conn_gone(c, "eof");
     else
@@ -246,7 +248,7 @@ static int make_room(void)
     if (oldest == NULL || clock_ms() - oldest->since < PLACE_MS)
         return -1;
     if (oldest->state == NEW_ASKING)
-        new_log_reject(&oldest->control.from, "full");
+        lograte_reject(&oldest->control.from, "full");
     sock_reset(new_conn_release(oldest));
     return 0;
 }
@@ -258,12 +260,13 @@ static bool let_in(const struct addr *from)
     return newcomers_add(from) == 0 || (make_room() == 0 && newcomers_add(from) == 0);
 }
 
-void new_conn_accepted(void *pool, int fd, const struct addr *from)
+void new_conn_accepted(void *endpoint, int fd, const struct addr *from)
 {
+    struct endpoint *e = endpoint;
     struct new_conn *c;
 
     if (!let_in(from)) {
-        new_log_reject(from, "full");
+        lograte_reject(from, "full");
         sock_reset(fd);
         return;
     }
@@ -275,7 +278,7 @@ void new_conn_accepted(void *pool, int fd, const struct addr *from)
     }
     if (preamble_reached() != NULL)
         c->control.reached = *preamble_reached();
-    c->pool = pool;
+    c->pool = &e->pool;
     c->since = clock_ms();
     c->control.fd = fd;
     c->control.from = *from;

@@ -47,8 +47,8 @@ struct new_conn_hooks {
 /* Once: so many at a time; rules and hooks stay the caller's. -1 (ENOMEM). */
 int new_conn_setup(const struct service_rules *rules, const struct new_conn_hooks *hooks, int most);
 
-/* A listener's accepted(): its owner is the pool of the port. */
-void new_conn_accepted(void *pool, int fd, const struct addr *from);
+/* As endpoints_start's accepted. */
+void new_conn_accepted(void *endpoint, int fd, const struct addr *from);
 
 /* Connection i of those that ever were: its pool is NULL if it is gone. NULL beyond. */
 struct new_conn *new_conn_at(size_t i);

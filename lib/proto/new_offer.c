@@ -17,22 +17,11 @@ static struct slab offers;
 
 static int plain_announce_next(struct new_offer *o);
 
-void new_log_reject(const struct addr *from, const char *reason)
-{
-    char text[ADDR_TEXT];
-
-    lograte_event(LOGRATE_REJECT, "reject from=%s reason=%s", addr_text(from, text), reason);
-}
-
 static void stop_reverse(struct new_offer *o)
 {
     timer_stop(&o->answer);
     o->out = false;
-    if (o->reverse == NULL)
-        return;
-    listener_stop(&o->reverse_listener);
-    portpool_take_back(o->reverse);
-    o->reverse = NULL;
+    reverse_stop(&o->reverse);
 }
 
 static void forget_unsent(struct new_offer *o)
@@ -61,7 +50,7 @@ void new_offer_log_open(const struct new_offer *o)
     addr_text(&c->from, from);
     if (o->plain)
         log_event("open service=%e proto=new public=%s from=%s reverse=%s", o->service->name, public, from,
-                  service_address(&c->reached, o->reverse->number, reverse));
+                  service_address(&c->reached, o->reverse.port->number, reverse));
     else if (o->waits.wanted > 0)
         log_event("open service=%e proto=new public=%s from=%s ready=%d", o->service->name, public, from,
                   o->waits.wanted);
@@ -127,7 +116,7 @@ static int send_plain_new(struct new_offer *o)
     struct text t;
 
     text_init(&t, buffer, sizeof buffer);
-    text_add(&t, "[NEW]%u\n", (unsigned)o->reverse->number);
+    text_add(&t, "[NEW]%u\n", (unsigned)o->reverse.port->number);
     o->out = true;
     timer_set(&o->answer, rules->claim_seconds * 1000LL);
     return new_offer_tell(o, &t);
@@ -149,32 +138,16 @@ static int plain_announce_next(struct new_offer *o)
 }
 
 /* The [NEW] that was out is answered or given up. */
-static void plain_next(struct new_offer *o)
+static void plain_next(void *owner)
 {
+    struct new_offer *o = owner;
+
     timer_stop(&o->answer);
     o->out = false;
     if (o->plain)
         plain_announce_next(o);
     else
         stop_reverse(o);
-}
-
-static void answer_late(void *owner)
-{
-    plain_next(owner);
-}
-
-static void reverse_accepted(void *owner, int fd, const struct addr *from)
-{
-    struct new_offer *o = owner;
-
-    if (!rules->any_reverse && !addr_same_host(from, &o->control->from)) {
-        new_log_reject(from, "address");
-        sock_reset(fd);
-        return;
-    }
-    rendezvous_server(&o->service->meeting, leg_of_socket(fd));
-    plain_next(o);
 }
 
 struct new_offer *new_offer_open(struct new_control *c, const char *name, struct port *port)
@@ -191,7 +164,7 @@ struct new_offer *new_offer_open(struct new_control *c, const char *name, struct
     o->service->announce = announce;
     o->service->owner = o;
     o->control = c;
-    o->answer.fire = answer_late;
+    o->answer.fire = plain_next;
     o->answer.owner = o;
     o->send.fire = send_due;
     o->send.owner = o;
@@ -203,17 +176,11 @@ static int start_reverse(struct new_offer *o)
 {
     struct port *port = portpool_lowest(o->service->port->pool);
 
-    if (port == NULL || portpool_give(port) != 0)
-        return -1;
-    o->reverse_listener.accepted = reverse_accepted;
-    o->reverse_listener.owner = o;
-    o->reverse_listener.reserved = true;
-    if (listener_start(&o->reverse_listener, port->fd) != 0) {
-        portpool_take_back(port);
-        return -1;
-    }
-    o->reverse = port;
-    return 0;
+    o->reverse.from = rules->any_reverse ? NULL : &o->control->from;
+    o->reverse.meeting = &o->service->meeting;
+    o->reverse.answered = plain_next;
+    o->reverse.owner = o;
+    return port != NULL ? reverse_start(&o->reverse, port) : -1;
 }
 
 /* A plain server says hello after all: it keeps its port, and its last [NEW] may still be answered. */
@@ -266,6 +233,7 @@ void new_offer_hand_over(struct new_offer *o, struct new_control *to)
     forget_unsent(o);
     o->control->offer = NULL;
     o->control = to;
+    o->reverse.from = rules->any_reverse ? NULL : &to->from;
     to->offer = o;
 }
 
@@ -285,9 +253,12 @@ void new_offer_want_ready(struct new_offer *o, long wanted)
 
 struct new_offer *new_offer_find(const char *name)
 {
-    struct service *s = service_find(name);
+    struct new_offer *o;
 
-    return s != NULL ? s->owner : NULL;
+    for (size_t i = 0; (o = slab_at(&offers, i)) != NULL; i++)
+        if (o->control != NULL && o->service->named && strcmp(o->service->name, name) == 0)
+            return o;
+    return NULL;
 }
 
 bool new_offer_from(const struct addr *source)

@@ -10,6 +10,7 @@
 
 #include "new_wait.h"
 #include "../line.h"
+#include "../reverse.h"
 
 /* A control connection, as an offer sees it. */
 struct new_control {
@@ -25,8 +26,7 @@ struct new_offer {
     struct service *service;
     struct new_control *control;
     bool plain;                 /* gets bare [NEW] lines */
-    struct port *reverse;       /* where its answers to those come; may outlive plain */
-    struct listener reverse_listener;
+    struct reverse reverse;     /* where its answers to those come; may outlive plain */
     bool out;                   /* one such [NEW] is not answered yet */
     struct timer answer;
     char unsent[LINE_LONGEST];  /* lines that go out together at the end of the loop's round */
@@ -72,8 +72,5 @@ void new_offer_log_open(const struct new_offer *o);
  * the offer with it. It may be gone later, too.
  */
 int new_offer_tell(struct new_offer *o, const struct text *line);
-
-/* A connection that is not let in, for the log. */
-void new_log_reject(const struct addr *from, const char *reason);
 
 #endif

@@ -50,11 +50,11 @@ static struct link *links;
 
 /* Sessions. */
 
-static void stdio_served(void *owner, const struct addr *client, enum copy_end end)
+static void stdio_served(void *owner, const struct addr *client, enum copy_end end, uint32_t unused)
 {
     struct link *l = owner;
 
-    (void)client;
+    (void)client, (void)unused;
     l->hooks->served(l->offering, end == COPY_EOF);
 }
 

@@ -21,7 +21,7 @@ struct new_session {
     const struct new_line *line;        /* what announced it */
     int data_fd;                        /* a data connection that has claimed it; -1: one is to be made */
     const char *turn_away;              /* why it is only claimed and reset; NULL: it is served */
-    void (*ended)(void *owner, const struct addr *client, enum copy_end end);
+    void (*ended)(void *owner, const struct addr *client, enum copy_end end, uint32_t mark);
     void *owner;
 };
 

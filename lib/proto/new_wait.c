@@ -292,7 +292,11 @@ void new_wait_claimed(struct new_wait *w, int fd, const struct addr *from)
     w->standby.leg = leg_of_socket(fd);
     w->standby.hooks = &hooks;
     w->standby.owner = w;
-    rendezvous_stand_by(&w->of->service->meeting, &w->standby);
+    if (rendezvous_stand_by(&w->of->service->meeting, &w->standby) != 0) {
+        sock_reset(fd);
+        stands_by_no_more(w, "limit");
+        return;
+    }
     if (!room_for(fd) || loop_add(&w->watch, LOOP_READ) != 0)
         rendezvous_stand_down(&w->standby, "descriptors");
     else

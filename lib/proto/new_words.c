@@ -4,6 +4,7 @@
 #include "new_words.h"
 
 #include "../keys.h"
+#include "../lograte.h"
 #include "../sock.h"
 #include "../sticky.h"
 #include "../text.h"
@@ -18,7 +19,7 @@ static void silence(void *conn)
     struct new_offer *o = new_conn_locate(c) == 0 ? new_offer_open_plain(&c->control, c->pool) : NULL;
 
     if (o == NULL) {
-        new_log_reject(&c->control.from, "full");
+        lograte_reject(&c->control.from, "full");
         new_conn_close(c);
         return;
     }
@@ -152,7 +153,7 @@ static int data_release(struct new_conn *c)
 
 static void refuse_claim(struct new_conn *c, const char *reason)
 {
-    new_log_reject(&c->control.from, reason);
+    lograte_reject(&c->control.from, reason);
     sock_reset(data_release(c));
 }
 

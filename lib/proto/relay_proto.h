@@ -24,14 +24,17 @@ struct relay_listen {
 struct relay_proto {
     const char *name;
     int pool;               /* ports above the first where COUNT is not given */
+    int pool_parts;         /* COUNT is a multiple of this; 0: any */
+    bool pool_fixed;        /* it has no pool to choose from: COUNT is not given */
     int own_ports;          /* how many it takes beside the pool */
+    bool proves;            /* a server can show that it has a key */
     /* Once, before the first bind: tables. -1 with errno. */
     int (*setup)(const struct service_rules *rules, int listens, int ports);
     /* Binds a LISTEN's ports and logs `listen`. -1 with errno and *failed, the port. */
     int (*bind)(const struct relay_listen *listen, unsigned *failed);
     /* Begins to take connections on all that was bound. -1 with errno. */
     int (*start)(void);
-    /* The key file was read again: who may not serve any more is told so. */
+    /* The key file was read again: who may not serve any more is told so. NULL: nobody has one. */
     void (*keys_changed)(void);
     /* Stops taking connections and closes all control connections. */
     void (*stop)(void);
@@ -40,6 +43,6 @@ struct relay_proto {
 /* Ends with NULL; the first is the default. */
 extern const struct relay_proto *const relay_protos[];
 
-extern const struct relay_proto new_relay;
+extern const struct relay_proto new_relay, tlsrelay_relay;
 
 #endif

@@ -5,5 +5,6 @@
 
 const struct relay_proto *const relay_protos[] = {
     &new_relay,
+    &tlsrelay_relay,
     NULL,
 };
