@@ -26,7 +26,8 @@ RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o l
 	lib/proto/new_words.o lib/proto/relay_protos.o lib/proto/tlsrelay_relay.o
 
 CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o lib/via.o \
-	lib/proto/new_ready.o lib/proto/new_claim.o lib/proto/new_server.o lib/proto/new_session.o lib/proto/server_protos.o
+	lib/proto/attach.o lib/proto/control.o lib/proto/new_ready.o lib/proto/new_claim.o lib/proto/new_server.o lib/proto/server_protos.o \
+	lib/proto/tlsrelay_line.o lib/proto/tlsrelay_server.o
 
 all: relayd relay-connect
 
@@ -46,10 +47,11 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 	lib/listener.h lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h lib/nursery.h lib/opening.h lib/options.h lib/os.h \
 	lib/portpool.h lib/preamble.h lib/proxy.h lib/rendezvous.h lib/report.h lib/reverse.h lib/rights.h lib/sandbox.h lib/service.h \
 	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h \
-	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/endpoint.h lib/proto/new_auth.h lib/proto/new_claim.h \
+	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/attach.h lib/proto/control.h lib/proto/endpoint.h lib/proto/new_auth.h lib/proto/new_claim.h \
 	lib/proto/new_conn.h lib/proto/new_line.h \
-	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h lib/proto/new_session.h \
-	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/relay_proto.h lib/proto/server_proto.h
+	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h \
+	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/relay_proto.h lib/proto/server_proto.h \
+	lib/proto/tlsrelay_line.h
 
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 

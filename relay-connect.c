@@ -40,7 +40,7 @@ static bool once;
 static const char *key_file;
 static int connect_seconds = 10, silence_seconds = 45, peer_seconds = 300;
 static int max_sessions = 256;
-static int ready;
+static int ready = -1;              /* not given */
 static struct session_rules session_rules = {.child_uses = 100, .spare_children = 32};
 static int proxy_version;
 
@@ -48,7 +48,7 @@ static const struct option options[] = {
     {'k', "key", "FILE", "its own line of the relay's key file", .text = &key_file},
     {'n', "name", "NAME", "the service's name (default: the key's, else the machine's)", .text = &base_name},
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
-    {'r', "ready", "N", "connections of each TARGET made ahead of its clients, up to 64 (0)",
+    {'r', "ready", "N", "connections of each TARGET made ahead of its clients, up to 64 (0; hostpool: 10)",
      .number = &ready, .min = 0, .max = 64},
     {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
@@ -71,7 +71,7 @@ static const struct program program = {
     .name = "relay-connect",
     .synopsis = "  relay-connect [options] RELAY TARGET...\n"
                 "  relay-connect [options] RELAY -- COMMAND [ARG...]\n"
-                "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]\n"
+                "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]; PROTO: new, tlsrelay\n"
                 "  TARGET: [NAME=][PUBLIC:]HOST:PORT or [NAME=][PUBLIC:]/path/of/socket or -\n",
     .closing = "Prints the public address of each TARGET. A COMMAND serves each client, as\n"
                "under inetd; - serves one from standard input and output.\n"
@@ -202,12 +202,31 @@ static void check_proxy(void)
         options_mistake(&program, "--proxy-protocol is for a TARGET that is a server: neither - nor -- COMMAND");
 }
 
+/* What the protocol has no word for. */
+static void check_proto(void)
+{
+    if (key_file != NULL && !proto->proves)
+        options_mistake(&program, "%s:// has no keys: leave --key out", proto->scheme);
+    if (via != NULL && proto->direct)
+        options_mistake(&program, "%s:// makes its connections directly: leave --via out", proto->scheme);
+    for (int i = 0; i < target_count; i++)
+        if (offers[i].target.public_port != 0 && !proto->chooses)
+            options_mistake(&program, "with %s:// the relay chooses the port: leave PUBLIC, %u, out", proto->scheme,
+                            offers[i].target.public_port);
+}
+
 /* They wait in this process, so it has to be one that makes connections itself, and for more than one client. */
 static void check_ready(void)
 {
+    if (ready < 0)
+        ready = offers[0].target.kind == TARGET_STDIO ? proto->ready_least : proto->ready;
+    else if (ready > 0 && proto->ready_most == 0)
+        options_mistake(&program, "%s:// makes no connections ahead of clients: leave --ready out", proto->scheme);
+    else if (ready < proto->ready_least || ready > proto->ready_most)
+        options_mistake(&program, "--ready with %s:// is %d to %d", proto->scheme, proto->ready_least, proto->ready_most);
     if (ready > 0 && via != NULL)
         options_mistake(&program, "--ready is for connections made directly: leave it or --via out");
-    if (ready > 0 && offers[0].target.kind == TARGET_STDIO)
+    if (ready > proto->ready_least && offers[0].target.kind == TARGET_STDIO)
         options_mistake(&program, "--ready is for many clients, and - serves one: leave --ready out");
 }
 
@@ -360,6 +379,7 @@ int main(int argc, char **argv)
     if (via != NULL)
         check_via();
     parse_targets(argc - first - 1, argv + first + 1);
+    check_proto();
     load_key();
     check_proxy();
     check_ready();

@@ -7,94 +7,77 @@
  */
 #include "server_proto.h"
 
+#include "control.h"
+#include "new_claim.h"
 #include "new_proof.h"
 #include "new_ready.h"
-#include "new_session.h"
 #include "../keys.h"
-#include "../line.h"
-#include "../log.h"
-#include "../lograte.h"
 #include "../os.h"
-#include "../sock.h"
 #include "../text.h"
-#include "../uplink.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Times of protocols.md. */
-#define LINE_MS 10000
-
 struct link {
-    const struct offering *offering;
-    const struct server_hooks *hooks;
-    struct uplink uplink;
-    struct watch watch;             /* fd -1: not connected */
-    struct addr relay;              /* where the control connection goes */
-    struct line_buffer read;
-    struct line line;
-    struct timer deadline;          /* of a line that has begun */
-    struct timer silence;           /* only where the relay answered [HELLO] */
-    char public_host[ADDR_HOST];
-    unsigned public_port;           /* the one it had last; 0: none */
+    struct control control;         /* first, so that it finds its link */
     char nonce[NEW_NONCE];          /* what was sent with [HELLO] where there is a key */
     bool proved;                    /* the relay has shown that it has that key */
-    bool busy;                      /* the one client of a TARGET_STDIO is served */
     struct new_ready ready;
-    struct link *next;
 };
 
-static struct link *links;
+static struct control *links;
 
 /* Sessions. */
 
-static void stdio_served(void *owner, const struct addr *client, enum copy_end end, uint32_t unused)
+static const struct offering *offering(const struct link *l)
 {
-    struct link *l = owner;
-
-    (void)client, (void)unused;
-    l->hooks->served(l->offering, end == COPY_EOF);
+    return l->control.attacher.offering;
 }
 
-static const char *why_not(const struct link *l)
+static const struct server_hooks *hooks(const struct link *l)
 {
-    if (l->busy)
-        return "another is served";
-    if (session_count() >= l->offering->max_sessions)
-        session_catch_up();
-    return session_count() >= l->offering->max_sessions ? "too many sessions" : NULL;
+    return l->control.attacher.hooks;
+}
+
+/*
+ * Where the data connection goes: to the control port, or where the [NEW] of a
+ * plain relay says, which may be a host that has to be looked up.
+ */
+static void data_address(const struct link *l, const struct new_line *line, struct attach *a)
+{
+    a->to = l->control.relay;
+    a->host = *uplink_host(&l->control.uplink);
+    if (line->has_id)
+        return;
+    a->host.port = (unsigned)line->port;
+    if (line->host[0] == '\0') {
+        addr_set_port(&a->to, a->host.port);
+        return;
+    }
+    text_copy(a->host.host, sizeof a->host.host, line->host);
+    if (addr_numeric(&a->to, line->host, a->host.port) != 0)
+        a->to.len = 0;
 }
 
 /* data_fd: the connection that the client is on already, the caller's; -1: one is to be made. */
 static void start_session(struct link *l, const struct new_line *line, int data_fd)
 {
-    struct new_session session = {
-        .offering = l->offering,
-        .relay = &l->relay,
-        .host = uplink_host(&l->uplink),
-        .public_host = l->public_host,
-        .public_port = l->public_port,
-        .line = line,
-        .data_fd = data_fd,
-        .turn_away = why_not(l),
-        .owner = l,
-    };
-    bool only_one = l->offering->target->kind == TARGET_STDIO && session.turn_away == NULL;
-    char client[ADDR_TEXT];
+    char claim[NEW_CLAIM];
+    struct text t;
+    struct attach a = control_client(&l->control);
 
-    if (only_one)
-        session.ended = stdio_served;
-    if (new_session_start(&session) < 0) {
-        lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=limit error=%e", l->offering->name,
-                      addr_text(&line->from, client), strerror(errno));
-        return;
-    }
-    if (only_one) {
-        l->busy = true;
-        child_has_stdio();
-    }
+    a.client = &line->from;
+    a.data_fd = data_fd;
+    if (data_fd < 0)
+        data_address(l, line, &a);
+    text_init(&t, claim, sizeof claim);
+    if (line->has_id)
+        new_claim_line(&t, offering(l)->name, line->id);
+    a.claim = t.data;
+    a.claim_len = t.len;
+    attach_start(&l->control.attacher, &a);
 }
 
 /* A client has come on a ready connection. Where nobody is there to serve it, closing resets it. */
@@ -106,27 +89,9 @@ static void ready_started(void *owner, int fd, const struct new_line *line)
 
 /* The control connection. */
 
-static void disconnect(struct link *l, const char *reason)
-{
-    loop_remove(&l->watch);
-    uplink_close(&l->uplink, l->watch.fd);
-    new_ready_drop(&l->ready);
-    l->watch.fd = -1;
-    timer_stop(&l->deadline);
-    timer_stop(&l->silence);
-    if (!l->busy)
-        uplink_lost(&l->uplink, reason);
-}
-
-static void say(struct link *l, const char *text, size_t len)
-{
-    if (sock_send(l->watch.fd, text, len) != 0)
-        disconnect(l, strerror(errno));
-}
-
 static void refuse_relay(struct link *l, const char *why)
 {
-    l->hooks->refused(l->offering, "auth", why);
+    hooks(l)->refused(offering(l), "auth", why);
 }
 
 /* Another one for each connection, so that no relay's answer is good twice. */
@@ -149,27 +114,27 @@ static void say_hello(struct link *l)
 
     l->proved = !keys_in_use();
     if (keys_in_use() && make_nonce(l) != 0) {
-        disconnect(l, strerror(errno));
+        control_lose(&l->control, strerror(errno));
         return;
     }
     text_init(&t, buffer, sizeof buffer);
-    text_add(&t, "[HELLO] v=%d name=%s", NEW_VERSION, l->offering->name);
-    if (l->offering->target->public_port != 0)
-        text_add(&t, " port=%u", l->offering->target->public_port);
-    else if (l->public_port != 0)
-        text_add(&t, " want=%u", l->public_port);
+    text_add(&t, "[HELLO] v=%d name=%s", NEW_VERSION, offering(l)->name);
+    if (offering(l)->target->public_port != 0)
+        text_add(&t, " port=%u", offering(l)->target->public_port);
+    else if (l->control.public_port != 0)
+        text_add(&t, " want=%u", l->control.public_port);
     if (l->ready.most > 0)
         text_add(&t, " ready=%d", l->ready.most);
     if (keys_in_use())
         text_add(&t, " nonce=%s", l->nonce);
     text_add(&t, "\n");
-    say(l, t.data, t.len);
+    control_say(&l->control, t.data, t.len);
 }
 
 /* The relay asks for a proof, and gives its own: without it this is not the relay that has the key. */
 static void auth(struct link *l, const struct new_line *line)
 {
-    const struct key *k = keys_of_service(l->offering->name);
+    const struct key *k = keys_of_service(offering(l)->name);
     unsigned char wanted[SHA256_BYTES];
     char buffer[LINE_LONGEST], port[8];
     struct text t;
@@ -185,27 +150,13 @@ static void auth(struct link *l, const struct new_line *line)
     }
     l->proved = true;
     text_init(&t, port, sizeof port);
-    text_add(&t, "%u", l->offering->target->public_port);
-    new_proof_server(k->secret, line->nonce, l->nonce, l->offering->name, port, wanted);
+    text_add(&t, "%u", offering(l)->target->public_port);
+    new_proof_server(k->secret, line->nonce, l->nonce, offering(l)->name, port, wanted);
     text_init(&t, buffer, sizeof buffer);
     text_add(&t, "[PROOF] ");
     text_hex(&t, wanted, sizeof wanted);
     text_add(&t, "\n");
-    say(l, t.data, t.len);
-}
-
-static void public(struct link *l, const struct new_line *line)
-{
-    char address[ADDR_HOST + 8];
-    struct text t;
-
-    uplink_reached(&l->uplink);
-    text_copy(l->public_host, sizeof l->public_host, line->host);
-    l->public_port = (unsigned)line->port;
-    text_init(&t, address, sizeof address);
-    text_add(&t, strchr(line->host, ':') != NULL ? "[%s]:%u" : "%s:%u", line->host, l->public_port);
-    log_event("open service=%e proto=new public=%e", l->offering->name, address);
-    l->hooks->public(l->offering, address);
+    control_say(&l->control, t.data, t.len);
 }
 
 static void error(struct link *l, const struct new_line *line)
@@ -214,10 +165,10 @@ static void error(struct link *l, const struct new_line *line)
 
     for (size_t i = 0; i < sizeof final / sizeof *final; i++)
         if (strcmp(line->code, final[i]) == 0) {
-            l->hooks->refused(l->offering, line->code, line->text);
+            hooks(l)->refused(offering(l), line->code, line->text);
             return;
         }
-    disconnect(l, line->code);
+    control_lose(&l->control, line->code);
 }
 
 static void act(struct link *l, const struct new_line *line)
@@ -231,21 +182,21 @@ static void act(struct link *l, const struct new_line *line)
     }
     switch (line->word) {
     case NEW_PUBLIC:
-        public(l, line);
+        control_public(&l->control, line->host, (unsigned)line->port);
         break;
     case NEW_NEW:
         if (!line->has_id)
-            uplink_reached(&l->uplink);
+            uplink_reached(&l->control.uplink);
         start_session(l, line, -1);
         break;
     case NEW_READY:
         if (line->has_id)
             new_ready_told(&l->ready, line->id);
         else
-            disconnect(l, "line");
+            control_lose(&l->control, "line");
         break;
     case NEW_PING:
-        say(l, "[PONG]\n", 7);
+        control_say(&l->control, "[PONG]\n", 7);
         break;
     case NEW_ERROR:
         error(l, line);
@@ -256,108 +207,51 @@ static void act(struct link *l, const struct new_line *line)
     case NEW_UNKNOWN:
         break;
     default:
-        disconnect(l, "line");
+        control_lose(&l->control, "line");
     }
 }
 
-static void whole_line(struct link *l)
+static void whole_line(struct control *c, struct line *bytes)
 {
+    struct link *l = (struct link *)c;
     struct new_line line;
 
-    timer_stop(&l->deadline);
-    if (new_line_parse(l->line.bytes, l->line.len, &line) != 0) {
-        disconnect(l, "line");
+    if (new_line_parse(bytes->bytes, bytes->len, &line) != 0) {
+        control_lose(c, "line");
         return;
     }
-    if (line.word == NEW_PUBLIC || line.word == NEW_AUTH || timer_is_set(&l->silence))
-        timer_set(&l->silence, l->offering->silence_seconds * 1000LL);
+    if (line.word == NEW_PUBLIC || line.word == NEW_AUTH || timer_is_set(&c->silence))
+        control_heard(c);
     act(l, &line);
 }
 
-static void one_line(struct link *l)
+static void begun(struct control *c)
 {
-    switch (line_next(&l->read, &l->line, l->watch.fd)) {
-    case LINE_WHOLE:
-        whole_line(l);
-        break;
-    case LINE_MORE:
-        break;
-    case LINE_LONG:
-        disconnect(l, "line");
-        break;
-    case LINE_END:
-        disconnect(l, "eof");
-        break;
-    case LINE_ERROR:
-        disconnect(l, strerror(errno));
-        break;
-    }
-}
+    struct link *l = (struct link *)c;
 
-static void readable(void *owner, unsigned events)
-{
-    struct link *l = owner;
-
-    (void)events;
-    do {
-        one_line(l);
-    } while (l->watch.fd >= 0 && line_waits(&l->read));
-    if (l->watch.fd >= 0 && l->read.len > 0 && !timer_is_set(&l->deadline))
-        timer_set(&l->deadline, LINE_MS);
-}
-
-static void too_slow(void *owner)
-{
-    disconnect(owner, "slow");
-}
-
-static void silent(void *owner)
-{
-    disconnect(owner, "timeout");
-}
-
-static void connected(void *owner, int fd)
-{
-    struct link *l = owner;
-
-    l->watch.fd = fd;
-    if ((l->offering->via == NULL && addr_peer(&l->relay, fd) != 0) || loop_add(&l->watch, LOOP_READ) != 0) {
-        disconnect(l, strerror(errno));
-        return;
-    }
-    sock_control_options(fd, l->offering->silence_seconds);
-    l->read.len = 0;
-    new_ready_begin(&l->ready, &l->relay);
+    new_ready_begin(&l->ready, &c->relay);
     say_hello(l);
 }
 
-static void ended(void *owner)
+static void dropped(struct control *c)
 {
-    struct link *l = owner;
-
-    l->hooks->ended(l->offering, l->uplink.reached);
+    new_ready_drop(&((struct link *)c)->ready);
 }
 
-static int offer(const struct offering *o, const struct server_hooks *hooks)
+static int offer(const struct offering *o, const struct server_hooks *the_hooks)
 {
     struct link *l = calloc(1, sizeof *l);
 
     if (l == NULL)
         return -1;
-    l->offering = o;
-    l->hooks = hooks;
-    l->watch = (struct watch){.fd = -1, .ready = readable, .owner = l};
-    l->deadline = (struct timer){.fire = too_slow, .owner = l};
-    l->silence = (struct timer){.fire = silent, .owner = l};
-    l->uplink = (struct uplink){
-        .service = o->name,
+    l->control = (struct control){
+        .proto = "new",
+        .begun = begun,
+        .readable = control_read_lines,
+        .line = whole_line,
+        .dropped = dropped,
         .hosts = o->relays,
-        .host_count = o->relay_count,
-        .via = o->via,
-        .once = o->once,
-        .connected = connected,
-        .ended = ended,
-        .owner = l,
+        .next = links,
     };
     l->ready = (struct new_ready){
         .service = o->name,
@@ -368,24 +262,22 @@ static int offer(const struct offering *o, const struct server_hooks *hooks)
     };
     if (new_ready_init(&l->ready) != 0)
         return -1;
-    l->next = links;
-    links = l;
-    uplink_start(&l->uplink);
+    links = &l->control;
+    control_start(&l->control, o, the_hooks);
     return 0;
 }
 
 static void stop(void)
 {
-    for (struct link *l = links; l != NULL; l = l->next) {
-        uplink_stop(&l->uplink);
-        if (l->watch.fd >= 0)
-            disconnect(l, "drain");
-    }
+    control_stop(links);
 }
 
 const struct server_proto new_server = {
     .scheme = "new",
     .port = 62514,
+    .proves = true,
+    .chooses = true,
+    .ready_most = 64,
     .offer = offer,
     .stop = stop,
 };

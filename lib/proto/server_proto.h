@@ -20,7 +20,7 @@ struct offering {
     bool once;                      /* do not reconnect */
     int connect_seconds;            /* for the local server */
     int silence_seconds;            /* after which the relay is given up */
-    int ready;                      /* connections made ahead of clients; not with via, nor for TARGET_STDIO */
+    int ready;                      /* connections made ahead of clients; not with via */
     int peer_seconds;               /* as copy_rules' */
     int max_sessions;               /* further clients are turned away */
     int proxy_version;              /* of the PROXY header that the local server gets; 0: none */
@@ -41,6 +41,10 @@ struct server_hooks {
 struct server_proto {
     const char *scheme;
     unsigned port;                  /* the relay's where none is given */
+    bool proves;                    /* it knows keys */
+    bool chooses;                   /* a target may ask for its public port */
+    bool direct;                    /* it makes its connections itself: not with via */
+    int ready, ready_least, ready_most; /* connections made ahead of clients: by default, and what may be asked for */
     /* Offers it until the program ends. o and hooks stay the caller's. -1 with errno. */
     int (*offer)(const struct offering *o, const struct server_hooks *hooks);
     /* Leaves the relay: no more clients. The sessions go on. */
@@ -50,6 +54,6 @@ struct server_proto {
 /* Ends with NULL; the first is the default. */
 extern const struct server_proto *const server_protos[];
 
-extern const struct server_proto new_server;
+extern const struct server_proto new_server, tlsrelay_server;
 
 #endif

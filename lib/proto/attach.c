@@ -1,0 +1,300 @@
+/*
+ * attach: a client that was announced becomes a session. See attach.h.
+ */
+#include "attach.h"
+
+#include "../command.h"
+#include "../lograte.h"
+#include "../sandbox.h"
+#include "../sock.h"
+#include "../text.h"
+#include "../via.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How long the relay may take to accept a data connection, in seconds. */
+#define DATA_SECONDS 10
+
+struct task {
+    const struct offering *offering;
+    const struct attach *attach;
+    const char *turn_away;              /* why the client is only claimed and reset; NULL: it is served */
+    struct job_leg claim, header;       /* of a process of its own: what is said first to either side */
+};
+
+/* Said before anything else; made before the fork, since children know no keys. */
+static void make_claim(const struct attach *a, struct job_leg *leg)
+{
+    leg->first_len = (unsigned)a->claim_len;
+    if (a->claim_len > 0)
+        memcpy(leg->first, a->claim, a->claim_len);
+}
+
+static struct command_peers peers_of(const struct attach *a)
+{
+    return (struct command_peers){
+        .client = a->client,
+        .relay = a->relay,
+        .public_host = a->public_host,
+        .public_port = a->public_port,
+    };
+}
+
+/* The local server is told who the client is, if it is to be. */
+static void make_header(const struct task *t, struct job_leg *leg)
+{
+    struct command_peers peers = peers_of(t->attach);
+
+    leg->first_len = 0;
+    if (t->offering->proxy_version != 0)
+        leg->first_len = (unsigned)target_header(t->offering->proxy_version, &peers, leg->first);
+}
+
+/* Without a process of its own: both connections are begun here, and a child that is used again waits for them. */
+
+/* Writes what goes at once. The rest, also of a connection that has failed, is the child's. */
+static void write_first(struct job_leg *leg, int fd)
+{
+    ssize_t put = fd >= 0 && leg->connect_ms == 0 && leg->first_len > 0 ? sock_write(fd, leg->first, leg->first_len) : 0;
+
+    if (put <= 0)
+        return;
+    leg->first_len -= (unsigned)put;
+    memmove(leg->first, leg->first + put, leg->first_len);
+}
+
+static int begin(const struct addr *to, int seconds, struct job_leg *leg)
+{
+    bool connected;
+    int fd = sock_connect_start(to, &connected);
+
+    if (fd < 0)
+        return -1;
+    leg->connect_ms = connected ? 0 : seconds * 1000;
+    sock_session_options(fd);
+    return fd;
+}
+
+/* The first address that takes it; where none does, errno is what the first one said. */
+static int begin_local(const struct task *t, struct job_leg *leg)
+{
+    struct addr to;
+    int fd = -1, first_error = 0;
+
+    for (int i = 0; fd < 0 && target_addr(t->offering->target, i, &to) == 0; i++) {
+        fd = begin(&to, t->offering->connect_seconds, leg);
+        if (i == 0)
+            first_error = errno;
+    }
+    errno = first_error;
+    return fd;
+}
+
+/* There is no server, and a process of its own would not find one either. */
+static bool is_final(int error)
+{
+    return error != EAGAIN && error != EMFILE && error != ENFILE;
+}
+
+static bool can_begin(const struct task *t)
+{
+    struct addr unused;
+
+    return t->offering->via == NULL && target_addr(t->offering->target, 0, &unused) == 0 &&
+           (t->attach->data_fd >= 0 || t->attach->to.len > 0);
+}
+
+static void close_one(int fd)
+{
+    int saved = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+}
+
+/* Returns its pid, -1 with errno, or 0: it needs a process of its own, and neither side has heard of it. */
+static pid_t start_shared(const struct task *t, const struct session_plan *plan)
+{
+    const struct attach *a = t->attach;
+    struct job job = {.peer_seconds = t->offering->peer_seconds};
+    int relay = a->data_fd, local = -1;
+    pid_t pid = 0;
+
+    if (!can_begin(t))
+        return 0;
+    /* Before anybody has heard of it. Where descriptors are short a process of its own has them. */
+    if (session_prepare() != 0)
+        return errno == EMFILE || errno == ENFILE ? 0 : -1;
+    if (relay < 0 && (relay = begin(&a->to, DATA_SECONDS, &job.client)) < 0)
+        return 0;
+    if (t->turn_away != NULL)
+        text_copy(job.why, sizeof job.why, t->turn_away);
+    else if ((local = begin_local(t, &job.server)) < 0 && is_final(errno))
+        text_copy(job.why, sizeof job.why, strerror(errno));
+    if (local >= 0 || job.why[0] != '\0') {
+        if (a->data_fd < 0)
+            make_claim(a, &job.client);
+        make_header(t, &job.server);
+        write_first(&job.client, relay);
+        write_first(&job.server, local);
+        pid = session_start(plan, &job, relay, local);
+    }
+    if (relay != a->data_fd)
+        close_one(relay);
+    close_one(local);
+    return pid;
+}
+
+/* In a process of its own: what asks for names, or runs commands. */
+
+static int connect_relay(const struct task *t, struct leg *leg, char why[DIAL_WHY])
+{
+    const struct attach *a = t->attach;
+    int fd = a->data_fd;
+
+    if (t->offering->via != NULL) {
+        if (via_open(t->offering->via, &a->host, leg) > 0)
+            return 0;
+        text_copy(why, DIAL_WHY, strerror(errno));
+        return -1;
+    }
+    if (fd < 0)
+        fd = a->to.len > 0 ? dial_addr(&a->to, DATA_SECONDS, why) : dial_now(&a->host, DATA_SECONDS, why);
+    if (fd < 0)
+        return -1;
+    sock_session_options(fd);
+    *leg = leg_of_socket(fd);
+    return 0;
+}
+
+static int send_first(const struct leg *leg, const struct job_leg *first)
+{
+    return first->first_len == 0 ? 0 : sock_send(leg->wfd, first->first, first->first_len);
+}
+
+/* A client whose server cannot be had is claimed too, and reset, so that it need not wait. */
+static void serve_leg(const struct task *t, struct leg *relay, struct session_report *report)
+{
+    const struct offering *o = t->offering;
+    struct copy_rules rules = {.peer_seconds = o->peer_seconds};
+    struct command_peers peers = peers_of(t->attach);
+    struct leg local;
+
+    if (send_first(relay, &t->claim) != 0 || t->turn_away != NULL) {
+        text_copy(report->why, sizeof report->why, t->turn_away != NULL ? t->turn_away : strerror(errno));
+        leg_reset(relay);
+        return;
+    }
+    if (o->target->kind == TARGET_COMMAND) {
+        command_run(o->target->command, relay, &peers, report);
+        return;
+    }
+    if (target_open(o->target, o->connect_seconds, &local, report->why) != 0) {
+        leg_reset(relay);
+        return;
+    }
+    if (send_first(&local, &t->header) != 0) {
+        text_copy(report->why, sizeof report->why, strerror(errno));
+        leg_reset(&local);
+        leg_reset(relay);
+        return;
+    }
+    /* A session that has a command to end, and to wait for, needs more than the filter leaves. */
+    if (relay->command == 0)
+        sandbox_enter(o->target->kind == TARGET_STDIO);
+    copy_run(relay, &local, &rules, &report->copy);
+    if (report->copy.end == COPY_ERROR)
+        text_copy(report->why, sizeof report->why, strerror(report->copy.error));
+}
+
+static void serve(void *arg, struct session_report *report)
+{
+    const struct task *t = arg;
+    struct leg relay;
+
+    if (connect_relay(t, &relay, report->why) != 0)
+        return;
+    serve_leg(t, &relay, report);
+    if (relay.command > 0)
+        via_wait(relay.command, report->copy.end == COPY_EOF);
+}
+
+static unsigned stdio_of(const struct task *t)
+{
+    unsigned stdio = t->offering->via != NULL ? CHILD_STDERR : 0;
+
+    if (t->turn_away != NULL)
+        return stdio;
+    switch (t->offering->target->kind) {
+    case TARGET_STDIO:
+        return stdio | CHILD_STDIN | CHILD_STDOUT;
+    case TARGET_COMMAND:
+        return CHILD_STDERR;
+    default:
+        return stdio;
+    }
+}
+
+static pid_t start_own(struct task *t, const struct session_plan *plan)
+{
+    struct session_task task = {
+        .body = serve,
+        .arg = t,
+        .keep = {t->attach->data_fd, -1, -1, -1},
+        .stdio = stdio_of(t),
+        .leads_group = t->offering->target->kind == TARGET_COMMAND || t->offering->via != NULL,
+    };
+
+    if (t->attach->data_fd < 0)
+        make_claim(t->attach, &t->claim);
+    make_header(t, &t->header);
+    return session_fork(plan, &task);
+}
+
+/* Why the next client is to be turned away, or NULL. */
+static const char *why_not(const struct attacher *by)
+{
+    if (by->busy)
+        return "another is served";
+    if (session_count() >= by->offering->max_sessions)
+        session_catch_up();
+    return session_count() >= by->offering->max_sessions ? "too many sessions" : NULL;
+}
+
+static void stdio_served(void *owner, const struct addr *client, enum copy_end end, uint32_t mark)
+{
+    const struct attacher *by = owner;
+
+    (void)client, (void)mark;
+    by->hooks->served(by->offering, end == COPY_EOF);
+}
+
+int attach_start(struct attacher *by, const struct attach *a)
+{
+    struct task task = {.offering = by->offering, .attach = a, .turn_away = why_not(by)};
+    bool only_one = by->offering->target->kind == TARGET_STDIO && task.turn_away == NULL;
+    struct session_plan plan = {
+        .service = by->offering->name,
+        .client = a->client,
+        .ended = only_one ? stdio_served : NULL,
+        .owner = by,
+    };
+    pid_t pid = start_shared(&task, &plan);
+    char client[ADDR_TEXT];
+
+    if (pid == 0)
+        pid = start_own(&task, &plan);
+    if (pid < 0) {
+        lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=limit error=%e", by->offering->name,
+                      addr_text(a->client, client), strerror(errno));
+        return -1;
+    }
+    if (only_one) {
+        by->busy = true;
+        child_has_stdio();
+    }
+    return 0;
+}

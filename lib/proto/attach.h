@@ -1,0 +1,40 @@
+/*
+ * attach: a client that was announced becomes a session of the local server.
+ *
+ * It opens the data connection to the relay, if there is none yet, and one to
+ * the local server, or runs the command, and starts the process that serves
+ * both. It knows no protocol.
+ */
+#ifndef ATTACH_H
+#define ATTACH_H
+
+#include "server_proto.h"
+#include "../session.h"
+
+/* Who has clients served: one for each offering. */
+struct attacher {
+    const struct offering *offering;
+    const struct server_hooks *hooks;
+    bool busy;                          /* the one client of a TARGET_STDIO is served */
+};
+
+struct attach {
+    const struct addr *client;          /* its len is 0 where nobody knows */
+    const struct addr *relay;           /* where the control connection goes; unset with --via */
+    const char *public_host;            /* the public address, for a PROXY header and UCSPI */
+    unsigned public_port;               /* 0: not known */
+    int data_fd;                        /* the data connection; -1: one is to be made: */
+    struct addr to;                     /* there; its len is 0 where a name is to be looked up: */
+    struct dial_host host;              /* this one. With --via, what the command is told */
+    const char *claim;                  /* what is said on it first */
+    size_t claim_len;                   /* JOB_FIRST at most */
+};
+
+/*
+ * Serves the client; where that cannot be, it is claimed and reset, so that it
+ * need not wait. data_fd stays the caller's. -1: the relay will not hear of it
+ * either, which has been logged.
+ */
+int attach_start(struct attacher *by, const struct attach *a);
+
+#endif
