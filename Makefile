@@ -28,6 +28,9 @@ RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o l
 CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o lib/via.o \
 	lib/proto/new_ready.o lib/proto/new_claim.o lib/proto/new_server.o lib/proto/new_session.o lib/proto/server_protos.o
 
+# Messages, for the tests alone until a program has the protocol.
+HOSTPOOL = lib/proto/hostpool_message.o lib/proto/protobuf.o
+
 all: relayd relay-connect
 
 relayd: $(RELAYD) $(COMMON)
@@ -46,17 +49,18 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 	lib/listener.h lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h lib/nursery.h lib/opening.h lib/options.h lib/os.h \
 	lib/portpool.h lib/preamble.h lib/proxy.h lib/rendezvous.h lib/report.h lib/rights.h lib/sandbox.h lib/service.h \
 	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h \
-	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/new_auth.h lib/proto/new_claim.h \
+	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/hostpool_message.h \
+	lib/proto/new_auth.h lib/proto/new_claim.h \
 	lib/proto/new_conn.h lib/proto/new_line.h \
 	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h lib/proto/new_session.h \
-	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/relay_proto.h lib/proto/server_proto.h
+	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/protobuf.h lib/proto/relay_proto.h lib/proto/server_proto.h
 
-$(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
+$(RELAYD) $(CONNECT) $(COMMON) $(HOSTPOOL): $(HEADERS)
 
 # What the tests call.
 TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden \
-	test/tools/liar test/tools/load test/tools/plain_echo test/tools/plain_relay test/tools/ready_relay \
-	test/tools/remembers test/tools/storm
+	test/tools/liar test/tools/load test/tools/messages test/tools/plain_echo test/tools/plain_relay \
+	test/tools/ready_relay test/tools/remembers test/tools/storm
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
 FUZZED = $(COMMON) lib/dial.o lib/target.o
@@ -71,6 +75,11 @@ CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib
 
 test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/codecs.c $(CODECS)
+
+MESSAGES = $(HOSTPOOL) lib/addr.o lib/name.o lib/text.o
+
+test/tools/messages: test/tools/messages.c $(MESSAGES) $(HEADERS)
+	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/messages.c $(MESSAGES)
 
 SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/wipe.o
 
