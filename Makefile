@@ -63,9 +63,9 @@ TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip tes
 	test/tools/ready_relay test/tools/remembers test/tools/storm
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
-FUZZED = $(COMMON) lib/dial.o lib/target.o
-FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/keyfile test/fuzz/line test/fuzz/new_line \
-	test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text
+FUZZED = $(COMMON) $(HOSTPOOL) lib/dial.o lib/target.o
+FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/hostpool_message test/fuzz/keyfile test/fuzz/line \
+	test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text
 FUZZ = $(FUZZERS)
 
 test-tools: $(TOOLS) $(FUZZERS) bench/load
