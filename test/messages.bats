@@ -91,7 +91,7 @@ read_alike() {
     echo "$(grep -c ' bad$' "$D/ours") of $(wc -l <"$D/ours") are bad"
     [ "$(grep -c 'random.* bad$' "$D/ours")" -ge "$(scaled 30)" ]
     [ "$(grep -c 'random.*=' "$D/ours")" -ge "$(scaled 30)" ]
-    [ "$(sed 's/^[^ ]* //' "$D/ours" | sort -u | wc -l)" -ge 20 ]
+    [ "$(sed 's/^[^ ]* //' "$D/ours" | sort -u | wc -l)" -ge "$(scaled 20)" ]
 }
 
 @test "frames and messages, by vectors" {

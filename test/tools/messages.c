@@ -194,6 +194,7 @@ static const struct message messages[] = {
     {COMMAND, "group-inside", BYTES("\x1a\x06\x13\x08\x05\x14\x08\x07"), "version=0 type=0 session=7"},
     {COMMAND, "cut-inside", BYTES("\x1a\x01\x08\x07"), "bad"},
     {COMMAND, "cut-inside-unused", BYTES("\x10\x01\x1a\x01\x08\x22\x02\x08\x07"), "bad"},
+    {COMMAND, "cut-inside-drop", BYTES("\x10\x01\x22\x01\x08"), "bad"},
     {COMMAND, "cut-inside-first", BYTES("\x1a\x01\x08\x1a\x02\x08\x07"), "bad"},
     {COMMAND, "group-beyond-inside", BYTES("\x1a\x01\x0b\x0c"), "bad"},
     {COMMAND, "group-end-inside", BYTES("\x1a\x01\x0c"), "bad"},
