@@ -71,7 +71,7 @@ static const struct program program = {
     .name = "relay-connect",
     .synopsis = "  relay-connect [options] RELAY TARGET...\n"
                 "  relay-connect [options] RELAY -- COMMAND [ARG...]\n"
-                "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]; PROTO: new, tlsrelay\n"
+                "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]; PROTO: new, tlsrelay, hostpool\n"
                 "  TARGET: [NAME=][PUBLIC:]HOST:PORT or [NAME=][PUBLIC:]/path/of/socket or -\n",
     .closing = "Prints the public address of each TARGET. A COMMAND serves each client, as\n"
                "under inetd; - serves one from standard input and output.\n"

@@ -5,6 +5,7 @@
 
 #include "sock.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,4 +75,14 @@ void leg_reset(struct leg *l)
 bool leg_broken(const struct leg *l)
 {
     return sock_broken(l->rfd);
+}
+
+const char *leg_not_quiet(const struct leg *l)
+{
+    char byte;
+    ssize_t got = recv(l->rfd, &byte, 1, MSG_PEEK);
+
+    if (got < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? NULL : "reset";
+    return got > 0 ? "line" : "eof";
 }

@@ -46,6 +46,12 @@ void leg_reset(struct leg *l);
 /* Gives this process's copy up, where another process has one. The connection goes on. */
 void leg_drop(struct leg *l);
 
+/*
+ * Of one from which nothing may come yet: NULL, nothing has; else a word for
+ * what it was: line (bytes), eof, reset. Takes nothing.
+ */
+const char *leg_not_quiet(const struct leg *l);
+
 /* Whether the other side has reset it or it has failed otherwise. */
 bool leg_broken(const struct leg *l);
 

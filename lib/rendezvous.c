@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 /*
  * How often waiting clients are looked at for a reset. Not sooner where places
@@ -205,17 +204,6 @@ void rendezvous_stand_down(struct standby *s, const char *reason)
     s->hooks->gone(s->owner, reason);
 }
 
-/* Until a leg is taken nothing may come from it, or it would be taken for the session's. NULL: nothing has. */
-static const char *not_quiet(const struct leg *l)
-{
-    char byte;
-    ssize_t got = recv(l->rfd, &byte, 1, MSG_PEEK);
-
-    if (got < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK ? NULL : "reset";
-    return got > 0 ? "line" : "eof";
-}
-
 /* The one that has stood by longest and is good, or NULL. */
 static struct standby *take_standby(struct rendezvous *r, const struct addr *client)
 {
@@ -227,7 +215,7 @@ static struct standby *take_standby(struct rendezvous *r, const struct addr *cli
         next = s->next;
         if (s->busy)
             continue;
-        reason = not_quiet(&s->leg);
+        reason = leg_not_quiet(&s->leg);   /* it would be taken for the session's */
         if (reason == NULL && s->hooks->prepare(s->owner, client) == 0) {
             leave_line(s);
             return s;
@@ -279,7 +267,6 @@ void rendezvous_match(struct rendezvous *r)
 {
     struct standby *s;
 
-    r->held = false;
     sweep(r);
     while (r->clients.first != NULL && (s = take_standby(r, &r->clients.first->from)) != NULL) {
         struct waiter *w = r->clients.first;

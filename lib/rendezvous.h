@@ -77,7 +77,7 @@ struct rendezvous {
     struct waiters clients;
     struct standbys servers;
     struct timer sweep;
-    bool held;                              /* nobody is given a leg that stands by, until rendezvous_match */
+    bool held;                              /* set by its owner: no leg that stands by is given to a client */
 };
 
 /*
@@ -106,7 +106,7 @@ bool rendezvous_server(struct rendezvous *r, struct leg leg);
  */
 int rendezvous_stand_by(struct rendezvous *r, struct standby *s);
 
-/* Gives clients that wait, whoever they were announced to, the legs that stand by. No longer held. */
+/* Gives clients that wait, whoever they were announced to, the legs that stand by. */
 void rendezvous_match(struct rendezvous *r);
 
 /* It stands by no more: its leg is reset, and gone is called with this reason. */

@@ -224,10 +224,15 @@ void service_close(struct service *s, const char *reason)
     free_if_unused(s);
 }
 
+const char *service_host(const struct addr *reached, char out[ADDR_TEXT])
+{
+    return rules->public_host != NULL ? rules->public_host : addr_host_text(reached, out);
+}
+
 const char *service_address(const struct addr *reached, unsigned port, char out[ADDR_HOST + 8])
 {
     char address[ADDR_TEXT];
-    const char *host = rules->public_host != NULL ? rules->public_host : addr_host_text(reached, address);
+    const char *host = service_host(reached, address);
     struct text t;
 
     text_init(&t, out, ADDR_HOST + 8);

@@ -63,6 +63,9 @@ void service_end_sessions(struct service *s);
 /* Closes its port, refuses its waiting clients and logs why. Its sessions go on. */
 void service_close(struct service *s, const char *reason);
 
+/* The host that servers are told: out, or the one of the command line. */
+const char *service_host(const struct addr *reached, char out[ADDR_TEXT]);
+
 /* HOST:PORT as servers are told it, of the port with this number. Returns out. */
 const char *service_address(const struct addr *reached, unsigned port, char out[ADDR_HOST + 8]);
 

@@ -20,6 +20,10 @@ replay() {
     replay cidr
 }
 
+@test "frames and messages of the protocol hostpool" {
+    replay hostpool_message
+}
+
 @test "key files" {
     replay keyfile
 }

@@ -6,5 +6,6 @@
 const struct relay_proto *const relay_protos[] = {
     &new_relay,
     &tlsrelay_relay,
+    &hostpool_relay,
     NULL,
 };

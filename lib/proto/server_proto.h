@@ -54,6 +54,6 @@ struct server_proto {
 /* Ends with NULL; the first is the default. */
 extern const struct server_proto *const server_protos[];
 
-extern const struct server_proto new_server, tlsrelay_server;
+extern const struct server_proto new_server, tlsrelay_server, hostpool_server;
 
 #endif

@@ -6,5 +6,6 @@
 const struct server_proto *const server_protos[] = {
     &new_server,
     &tlsrelay_server,
+    &hostpool_server,
     NULL,
 };
