@@ -12,10 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The largest number of a field; the lowest is 1. */
+/* The largest number of a field, 2^29 - 1; the lowest is 1 (proto3 guide, "Assigning Field Numbers"). */
 #define PB_NUMBER_MAX 0x1fffffff
 
-/* How deep groups may be in each other, which is as deep as protobuf's own parsers go. */
+/* How deep groups may be in each other: the default of protobuf's own parsers (CodedInputStream::SetRecursionLimit). */
 #define PB_GROUPS 100
 
 /* Those that are returned; groups are not. */
@@ -38,7 +38,8 @@ struct pb_in {
 /*
  * Takes the next field. Returns 1, 0 at the end, or -1: malformed, and then
  * nothing of the message counts. Groups are skipped. A tag and a length have
- * 5 bytes at most, a varint 10, of which 64 bits count.
+ * 5 bytes at most, a varint 10, of which 64 bits count; so it is in protobuf's C++ parser,
+ * but for a tag of more than 32 bits, which that cuts off and which is malformed here.
  */
 int pb_next(struct pb_in *in, struct pb_field *field);
 
