@@ -111,7 +111,7 @@ static const struct server_proto *parse_scheme(const char **text)
     return NULL;
 }
 
-static void parse_relay(const char *text, unsigned default_port)
+static void parse_relay(const char *text)
 {
     const char *whole = text;
 
@@ -125,11 +125,13 @@ static void parse_relay(const char *text, unsigned default_port)
         if (relay_count < UPLINK_HOSTS && len > 0 && len < sizeof one) {
             memcpy(one, text, len);
             one[len] = '\0';
-            port = addr_split_or(one, r->host, default_port);
+            port = addr_split_or(one, r->host, proto->port);
         }
         if (port < 1)
             options_mistake(&program, "'%e' is not a RELAY: write HOST, HOST:PORT or [IPv6]:PORT, at most %d of them",
                             whole, UPLINK_HOSTS);
+        if (port + proto->ports_above > 65535)
+            options_mistake(&program, "'%e' is not a RELAY: %s:// uses the port above, too", whole, proto->scheme);
         r->port = (unsigned)port;
         relay_count++;
         text += len;
@@ -375,7 +377,7 @@ int main(int argc, char **argv)
         options_mistake(&program, "no RELAY: give its HOST and a TARGET");
     relay = argv[first];
     proto = parse_scheme(&relay);
-    parse_relay(relay, proto->port);
+    parse_relay(relay);
     if (via != NULL)
         check_via();
     parse_targets(argc - first - 1, argv + first + 1);

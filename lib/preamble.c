@@ -22,6 +22,7 @@ struct held {
     struct listener *at;        /* NULL: not in use */
     struct addr from;           /* the proxy */
     struct timer deadline;
+    struct newcomer place;
     size_t len;
     unsigned char bytes[PROXY_LONGEST];
 };
@@ -40,7 +41,7 @@ static int held_release(struct held *h)
 
     loop_remove(&h->watch);
     timer_stop(&h->deadline);
-    newcomers_drop(NULL);
+    newcomers_drop(&h->place);
     slab_put(&table, h);
     return fd;
 }
@@ -117,12 +118,21 @@ static void readable(void *owner, unsigned events)
     }
 }
 
-static void too_slow(void *owner)
+static void leave(struct held *h, const char *reason)
 {
-    struct held *h = owner;
     struct addr from = h->from;
 
-    reject(held_release(h), &from, "slow");
+    reject(held_release(h), &from, reason);
+}
+
+static void too_slow(void *owner)
+{
+    leave(owner, "slow");
+}
+
+static void make_room(void *owner)
+{
+    leave(owner, "full");
 }
 
 /*
@@ -131,15 +141,13 @@ static void too_slow(void *owner)
  */
 static void hold(struct listener *l, int fd, const struct addr *from, const unsigned char *bytes, size_t len)
 {
-    struct held *h;
+    struct held *h = slab_get(&table);
 
-    if (newcomers_add(NULL) != 0) {
-        reject(fd, from, "full");
-        return;
-    }
-    h = slab_get(&table);
-    if (h == NULL) {
-        newcomers_drop(NULL);
+    if (h != NULL)
+        h->place = (struct newcomer){.evict = make_room, .owner = h};
+    if (h == NULL || newcomers_add(&h->place, NULL) != 0) {
+        if (h != NULL)
+            slab_put(&table, h);
         reject(fd, from, "full");
         return;
     }
@@ -195,7 +203,7 @@ int preamble_setup(const char *list, int most, int seconds)
 
     believed = list;
     header_seconds = seconds;
-    if (slab_init(&table, sizeof(struct held), (size_t)most) != 0)
+    if (slab_init(&table, sizeof(struct held), (size_t)most + 1) != 0)
         return -1;
     listener_set_screen(&ours);
     return 0;

@@ -174,17 +174,25 @@ static struct waiter *wait_at(struct rendezvous *r, struct waiters *list, struct
 
 /* Server legs that stand by. */
 
-int rendezvous_stand_by(struct rendezvous *r, struct standby *s)
+/* What strangers leave free is for all that servers do: no more than half of it is for connections that wait. */
+static bool room_for(int fd)
 {
+    return fd < loop_limit() - listener_reserve() / 2;
+}
+
+const char *rendezvous_stand_by(struct rendezvous *r, struct standby *s)
+{
+    if (!room_for(s->leg.rfd))
+        return "descriptors";
     if (standing >= most_standing)
-        return -1;
+        return "limit";
     standing++;
     s->at = r;
     s->next = NULL;
     s->link = r->servers.end;
     *r->servers.end = s;
     r->servers.end = &s->next;
-    return 0;
+    return NULL;
 }
 
 static void leave_line(struct standby *s)

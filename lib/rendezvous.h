@@ -102,9 +102,10 @@ bool rendezvous_server(struct rendezvous *r, struct leg leg);
 /*
  * A server's leg stands by for the next client; its leg, hooks and owner are
  * set. Those that wait already are left to whom they were announced to, or to
- * rendezvous_match. -1: too many stand by; the leg is still the caller's.
+ * rendezvous_match. Returns NULL, or why it cannot: limit (too many stand by) or
+ * descriptors (they are short); the leg is still the caller's then.
  */
-int rendezvous_stand_by(struct rendezvous *r, struct standby *s);
+const char *rendezvous_stand_by(struct rendezvous *r, struct standby *s);
 
 /* Gives clients that wait, whoever they were announced to, the legs that stand by. */
 void rendezvous_match(struct rendezvous *r);

@@ -46,6 +46,7 @@ struct guest {
     struct hostpool *of;            /* NULL: not in use */
     struct addr from, reached;
     struct timer deadline;
+    struct newcomer place;
     bool begun;                     /* the time of its message runs */
     struct hostpool_reader in;
 };
@@ -71,7 +72,7 @@ static int setup(const struct service_rules *the_rules, int listens, int ports)
     pools = calloc((size_t)listens, sizeof *pools);
     if (pools == NULL || endpoints_setup(&endpoints, listens) != 0 ||
         slab_init(&hosts, sizeof(struct host), (size_t)rules->max_ready) != 0 ||
-        slab_init(&guests, sizeof(struct guest), (size_t)rules->max_unknown) != 0)
+        slab_init(&guests, sizeof(struct guest), (size_t)rules->max_unknown + 1) != 0)
         return -1;
     return slab_init(&readies, sizeof(struct ready), (size_t)rules->max_ready);
 }
@@ -238,7 +239,7 @@ static int guest_release(struct guest *g)
     loop_remove(&g->watch);
     timer_stop(&g->deadline);
     hostpool_forget(&g->in);
-    newcomers_drop(&g->from);
+    newcomers_drop(&g->place);
     slab_put(&guests, g);
     return fd;
 }
@@ -264,6 +265,7 @@ static void stand_by(struct guest *g)
     struct hostpool *p = g->of;
     struct rendezvous *meeting = &p->service->meeting;
     struct ready *r = last_session < INT32_MAX ? slab_get(&readies) : NULL;
+    const char *refused;
 
     if (r == NULL) {
         reject(g, "full");
@@ -275,9 +277,11 @@ static void stand_by(struct guest *g)
         .hooks = &standby_hooks,
         .owner = r,
     };
-    if (say_welcome(g, last_session) != 0 || rendezvous_stand_by(meeting, &r->standby) != 0) {
+    /* Welcomed first: it may be assigned at once. */
+    refused = say_welcome(g, last_session) != 0 ? "slow" : rendezvous_stand_by(meeting, &r->standby);
+    if (refused != NULL) {
         slab_put(&readies, r);
-        reject(g, "full");
+        reject(g, refused);
         return;
     }
     r->of = p;
@@ -338,9 +342,23 @@ static void too_slow(void *owner)
     reject(owner, "slow");
 }
 
-static bool let_in(const struct hostpool *p, const struct addr *from)
+static void make_room(void *owner)
 {
-    return (!newcomers_many(from) || hosts_from(p, from) > 0) && newcomers_add(from) == 0;
+    reject(owner, "full");
+}
+
+/* NULL: it is not let in. */
+static struct guest *let_in(const struct hostpool *p, const struct addr *from)
+{
+    struct guest *g;
+
+    if ((newcomers_many(from) && hosts_from(p, from) == 0) || (g = slab_get(&guests)) == NULL)
+        return NULL;
+    g->place = (struct newcomer){.evict = make_room, .owner = g};
+    if (newcomers_add(&g->place, from) == 0)
+        return g;
+    slab_put(&guests, g);
+    return NULL;
 }
 
 static struct hostpool *pool_of(const struct endpoint *e)
@@ -351,10 +369,8 @@ static struct hostpool *pool_of(const struct endpoint *e)
 static void data_accepted(void *endpoint, int fd, const struct addr *from)
 {
     struct hostpool *p = pool_of(endpoint);
-    struct guest *g = NULL;
+    struct guest *g = let_in(p, from);
 
-    if (let_in(p, from) && (g = slab_get(&guests)) == NULL)
-        newcomers_drop(from);
     if (g == NULL) {
         lograte_reject(from, "full");
         sock_reset(fd);

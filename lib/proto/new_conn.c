@@ -7,7 +7,6 @@
 #include "../clock.h"
 #include "../keys.h"
 #include "../lograte.h"
-#include "../newcomers.h"
 #include "../preamble.h"
 #include "../slab.h"
 #include "../sock.h"
@@ -23,9 +22,6 @@
 /* How long a connection that was told [ERROR] may take to read it. */
 #define LEAVE_MS 2000
 
-/* How long one that has not said who it is has its place for sure. */
-#define PLACE_MS 1000
-
 static const struct service_rules *rules;
 static const struct new_conn_hooks *hooks;
 static struct slab conns;
@@ -34,7 +30,7 @@ int new_conn_setup(const struct service_rules *the_rules, const struct new_conn_
 {
     rules = the_rules;
     hooks = the_hooks;
-    return slab_init(&conns, sizeof(struct new_conn), (size_t)most);
+    return slab_init(&conns, sizeof(struct new_conn), (size_t)most + 1);
 }
 
 struct new_conn *new_conn_at(size_t i)
@@ -55,8 +51,7 @@ int new_conn_release(struct new_conn *c)
     timer_stop(&c->deadline);
     timer_stop(&c->plain);
     timer_stop(&c->ping);
-    if (c->state != NEW_SERVING)
-        newcomers_drop(&c->control.from);
+    newcomers_drop(&c->place);
     slab_put(&conns, c);
     return fd;
 }
@@ -78,7 +73,7 @@ void new_conn_leave(struct new_conn *c, const char *code, const char *explanatio
     text_init(&t, buffer, sizeof buffer);
     text_add(&t, "[ERROR] %s %s\n", code, explanation);
     if (sock_send(c->control.fd, t.data, t.len) != 0 || shutdown(c->control.fd, SHUT_WR) != 0 ||
-        (c->state == NEW_SERVING && newcomers_add(&c->control.from) != 0)) {
+        (c->state == NEW_SERVING && newcomers_add(&c->place, &c->control.from) != 0)) {
         new_conn_close(c);
         return;
     }
@@ -120,7 +115,7 @@ int new_conn_locate(struct new_conn *c)
 
 void new_conn_serves(struct new_conn *c)
 {
-    newcomers_drop(&c->control.from);
+    newcomers_drop(&c->place);
     sock_control_options(c->control.fd, rules->silence_seconds);
     c->state = NEW_SERVING;
     c->heard = clock_ms();
@@ -237,49 +232,42 @@ static void readable(void *owner, unsigned events)
 
 /* Coming in. */
 
-/* Where too many are unknown, the one that has been so longest makes room: good servers are not slow. */
-static int make_room(void)
+static void make_room(void *owner)
 {
-    struct new_conn *c, *oldest = NULL;
+    struct new_conn *c = owner;
 
-    for (size_t i = 0; (c = slab_at(&conns, i)) != NULL; i++)
-        if (c->pool != NULL && c->state != NEW_SERVING && (oldest == NULL || c->since < oldest->since))
-            oldest = c;
-    if (oldest == NULL || clock_ms() - oldest->since < PLACE_MS)
-        return -1;
-    if (oldest->state == NEW_ASKING)
-        lograte_reject(&oldest->control.from, "full");
-    sock_reset(new_conn_release(oldest));
-    return 0;
+    if (c->state == NEW_ASKING)
+        lograte_reject(&c->control.from, "full");
+    sock_reset(new_conn_release(c));
 }
 
-static bool let_in(const struct addr *from)
+/* It is unknown as yet. NULL: it is not let in. */
+static struct new_conn *let_in(const struct addr *from)
 {
-    if (newcomers_many(from) && !new_offer_from(from))
-        return false;
-    return newcomers_add(from) == 0 || (make_room() == 0 && newcomers_add(from) == 0);
+    struct new_conn *c;
+
+    if ((newcomers_many(from) && !new_offer_from(from)) || (c = slab_get(&conns)) == NULL)
+        return NULL;
+    c->place = (struct newcomer){.evict = make_room, .owner = c};
+    if (newcomers_add(&c->place, from) == 0)
+        return c;
+    slab_put(&conns, c);
+    return NULL;
 }
 
 void new_conn_accepted(void *endpoint, int fd, const struct addr *from)
 {
     struct endpoint *e = endpoint;
-    struct new_conn *c;
+    struct new_conn *c = let_in(from);
 
-    if (!let_in(from)) {
-        lograte_reject(from, "full");
-        sock_reset(fd);
-        return;
-    }
-    c = slab_get(&conns);
     if (c == NULL) {
-        newcomers_drop(from);
+        lograte_reject(from, "full");
         sock_reset(fd);
         return;
     }
     if (preamble_reached() != NULL)
         c->control.reached = *preamble_reached();
     c->pool = &e->pool;
-    c->since = clock_ms();
     c->control.fd = fd;
     c->control.from = *from;
     c->control.gone = control_gone;

@@ -10,6 +10,7 @@
 #include "new_offer.h"
 #include "new_port.h"
 #include "../line.h"
+#include "../newcomers.h"
 
 enum new_conn_state {
     NEW_ASKING,     /* has not said who it is */
@@ -26,7 +27,7 @@ struct new_conn {
     struct timer deadline;      /* of the line, or of leaving */
     struct timer plain;         /* NEW_ASKING: silence until then makes it a plain server */
     struct timer ping;
-    long long since;            /* clock_ms of its arrival */
+    struct newcomer place;      /* until it serves, and again while it leaves */
     long long heard;            /* clock_ms of its last line */
     bool begun;                 /* has said something */
     bool hello;                 /* has said [HELLO]: it can be told [ERROR] */

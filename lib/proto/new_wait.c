@@ -274,14 +274,10 @@ static long long first_ping(struct new_waits *ws)
     return rules->ping_seconds * 1000LL * (1 + ws->claimed++ % ws->wanted) / ws->wanted;
 }
 
-/* What strangers leave free is for all that servers do: no more than half of it is for connections that wait. */
-static bool room_for(int fd)
-{
-    return fd < loop_limit() - listener_reserve() / 2;
-}
-
 void new_wait_claimed(struct new_wait *w, int fd, const struct addr *from)
 {
+    const char *refused;
+
     claim_revoke(&w->claim);
     timer_stop(&w->deadline);
     w->from = *from;
@@ -292,13 +288,13 @@ void new_wait_claimed(struct new_wait *w, int fd, const struct addr *from)
     w->standby.leg = leg_of_socket(fd);
     w->standby.hooks = &hooks;
     w->standby.owner = w;
-    if (rendezvous_stand_by(&w->of->service->meeting, &w->standby) != 0) {
+    refused = rendezvous_stand_by(&w->of->service->meeting, &w->standby);
+    if (refused != NULL) {
+        stands_by_no_more(w, refused);
         sock_reset(fd);
-        stands_by_no_more(w, "limit");
-        return;
-    }
-    if (!room_for(fd) || loop_add(&w->watch, LOOP_READ) != 0)
+    } else if (loop_add(&w->watch, LOOP_READ) != 0) {
         rendezvous_stand_down(&w->standby, "descriptors");
-    else
+    } else {
         timer_set(&w->ping, first_ping(w->of));
+    }
 }

@@ -75,10 +75,11 @@ static void hello(struct new_conn *c, const struct key *key)
         new_conn_reject(c, "full", strerror(errno));
         return;
     }
-    if (o->control != &c->control)
-        take_over(o, c);
+    /* First, so that the one whose place it takes finds one among those that leave. */
     if (c->state == NEW_ASKING)
         new_conn_serves(c);
+    if (o->control != &c->control)
+        take_over(o, c);
     if (o->plain)
         new_offer_upgrade(o, c->wish.name);
     o->service->max = key != NULL ? key->max : 0;
