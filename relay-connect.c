@@ -96,14 +96,14 @@ static int ended_count;
 
 static const struct server_proto *parse_scheme(const char **text)
 {
-    const char *end = strstr(*text, "://");
-
-    if (end == NULL)
+    /* No host has a slash. */
+    if (strchr(*text, '/') == NULL)
         return server_protos[0];
     for (int i = 0; server_protos[i] != NULL; i++) {
-        if (strlen(server_protos[i]->scheme) == (size_t)(end - *text) &&
-            strncmp(server_protos[i]->scheme, *text, (size_t)(end - *text)) == 0) {
-            *text = end + 3;
+        size_t len = strlen(server_protos[i]->scheme);
+
+        if (strncmp(*text, server_protos[i]->scheme, len) == 0 && strncmp(*text + len, "://", 3) == 0) {
+            *text += len + 3;
             return server_protos[i];
         }
     }

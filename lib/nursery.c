@@ -97,7 +97,7 @@ void nursery_if_asked(char **argv)
 
     if (argv[0] == NULL || !text_copy(program, sizeof program, argv[0]))
         return;
-    suffix = strstr(program, TITLE);
+    suffix = strchr(program, TITLE[0]);
     if (suffix == NULL || strcmp(suffix, TITLE) != 0)
         return;
     *suffix = '\0';
