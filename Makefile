@@ -119,10 +119,10 @@ fuzz:
 install: all
 	mkdir -p $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
 		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/man/man1
-	cp relayd $(DESTDIR)$(PREFIX)/sbin/relayd
-	cp relay-connect scripts/relay-key $(DESTDIR)$(PREFIX)/bin
-	cp man/relayd.8 $(DESTDIR)$(PREFIX)/share/man/man8/relayd.8
-	cp man/relay-connect.1 man/relay-key.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	cp relayd scripts/tx_tlsrelay $(DESTDIR)$(PREFIX)/sbin
+	cp relay-connect scripts/relay-certs scripts/relay-key $(DESTDIR)$(PREFIX)/bin
+	cp man/relayd.8 man/tx_tlsrelay.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	cp man/relay-certs.1 man/relay-connect.1 man/relay-key.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:
 	rm -f relayd relay-connect *.o lib/*.o lib/proto/*.o $(TOOLS) $(FUZZERS) bench/load

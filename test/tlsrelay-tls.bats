@@ -108,10 +108,11 @@ page_arrived() {
     start_relay
     start_web
     COMMANDS[connect]=1
-    start_connect -V "sh -c 'case %p in
-        $CONTROL) exec socat -t 86400 -,shut-down OPENSSL:%h:%p,cafile=$CERTS/ca.crt.pem,cert=$CERTS/cam/client.crt.pem,key=$CERTS/cam/client.key.pem ;;
-        *) exec socat -t 86400 -,shut-down TCP:%h:%p ;;
-        esac'" "tlsrelay://localhost:$CONTROL" "127.0.0.1:$WEB"
+    export CERTS
+    start_connect -V 'sh -c "case %p in
+        '"$CONTROL"') to=OPENSSL:%h:%p,cafile=$CERTS/ca.crt.pem,cert=$CERTS/cam/client.crt.pem,key=$CERTS/cam/client.key.pem ;;
+        *) to=TCP:%h:%p ;;
+        esac; exec socat -t 86400 -,shut-down \$to"' "tlsrelay://localhost:$CONTROL" "127.0.0.1:$WEB"
     fetch "http://$PUBLIC/page"
     page_arrived
 }
