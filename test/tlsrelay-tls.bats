@@ -20,7 +20,7 @@ setup_file() {
 # start_relay [OPTION...]: stunnel on CONTROL, relayd behind it, as operators of the original start it.
 start_relay() {
     CERTS=$BATS_FILE_TMPDIR/ours
-    export RELAYD
+    export RELAYD TMPDIR=$D
     RELAYD_WORDS=("$ROOT/scripts/tx_tlsrelay")
     find_ports 8
     relayd_as relayd -k "$CERTS/localhost" --port-count 8 "$CONTROL" "$@"

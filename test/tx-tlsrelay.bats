@@ -18,7 +18,7 @@ gives() {
 
     for shell in "${SHELLS[@]}"; do
         command -v "${shell%% *}" >/dev/null || continue
-        output=$(RELAYD=$BATS_FILE_TMPDIR/relayd $shell scripts/tx_tlsrelay "${@:2}")
+        output=$(TMPDIR=$D RELAYD=$BATS_FILE_TMPDIR/relayd $shell scripts/tx_tlsrelay "${@:2}")
         echo "$shell: ${*:2}: $output"
         [ "$output" = "$1" ]
     done
@@ -53,7 +53,7 @@ mistake() {
     cp -r "$BATS_FILE_TMPDIR/certs/localhost" "$D/relay_server_certs"
     cd "$D"
     ROOT_SCRIPT=$ROOT/scripts/tx_tlsrelay
-    [ "$(RELAYD=$BATS_FILE_TMPDIR/relayd "$ROOT_SCRIPT" "$CONTROL")" = "--proxy-from ::1 --pool-addr 0.0.0.0 tlsrelay:[::1]:$CONTROL+200" ]
+    [ "$(TMPDIR=$D RELAYD=$BATS_FILE_TMPDIR/relayd "$ROOT_SCRIPT" "$CONTROL")" = "--proxy-from ::1 --pool-addr 0.0.0.0 tlsrelay:[::1]:$CONTROL+200" ]
 }
 
 @test "a mistake: one sentence, and exit code 2" {
@@ -82,7 +82,7 @@ mistake() {
 }
 
 start_relay() {
-    export RELAYD
+    export RELAYD TMPDIR=$D
     RELAYD_WORDS=("$ROOT/scripts/tx_tlsrelay")
     find_ports 4
     relayd_as relayd -k "$BATS_FILE_TMPDIR/certs/localhost" --port-count 4 "$CONTROL"
