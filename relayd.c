@@ -317,13 +317,36 @@ static void parse_listens(int argc, char **argv)
                 log_die(EXIT_FAILED, "the ports of '%e' and '%e' overlap: choose others", argv[j], argv[i]);
 }
 
+/* How many LISTENs a protocol has, and how many ports they have; proto NULL: all. */
+static int listens_of(const struct relay_proto *proto, int *ports)
+{
+    int count = 0;
+
+    *ports = 0;
+    for (int i = 0; i < listen_count; i++)
+        if (proto == NULL || listens[i].proto == proto) {
+            count++;
+            *ports += listens[i].pool + listens[i].proto->own_ports;
+        }
+    return count;
+}
+
 static int ports_in_all(void)
 {
-    int ports = 0;
+    int ports;
 
-    for (int i = 0; i < listen_count; i++)
-        ports += listens[i].pool + listens[i].proto->own_ports;
+    listens_of(NULL, &ports);
     return ports;
+}
+
+/* The protocols that are spoken: those that have a LISTEN. The one at or behind p, or NULL. */
+static const struct relay_proto *const *spoken(const struct relay_proto *const *p)
+{
+    int ports;
+
+    while (*p != NULL && listens_of(*p, &ports) == 0)
+        p++;
+    return *p != NULL ? p : NULL;
 }
 
 /* Connections that wait for clients leave half of the descriptors to the clients. */
@@ -356,9 +379,12 @@ static void set_up(void)
         log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
     if (proxy_from != NULL && preamble_setup(proxy_from, rules.max_unknown, rules.line_seconds) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower --max-unknown", strerror(errno));
-    for (int i = 0; relay_protos[i] != NULL; i++)
-        if (relay_protos[i]->setup(&rules, listen_count, ports_in_all()) != 0)
+    for (const struct relay_proto *const *p = spoken(relay_protos); p != NULL; p = spoken(p + 1)) {
+        int ports, count = listens_of(*p, &ports);
+
+        if ((*p)->setup(&rules, count, ports) != 0)
             log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
+    }
 }
 
 /* What the command line means for who can come in, where nobody has to prove who he is. */
@@ -413,9 +439,9 @@ static void reload_keys(int signo)
         return;
     }
     log_event("keys file=%e names=%u", key_file, (unsigned)keys_count());
-    for (int i = 0; relay_protos[i] != NULL; i++)
-        if (relay_protos[i]->keys_changed != NULL)
-            relay_protos[i]->keys_changed();
+    for (const struct relay_proto *const *p = spoken(relay_protos); p != NULL; p = spoken(p + 1))
+        if ((*p)->keys_changed != NULL)
+            (*p)->keys_changed();
 }
 
 /* A session without its filter is as before; whoever counts on it is told once. */
@@ -429,8 +455,8 @@ static void say_sandbox(void)
 
 static void stop(void)
 {
-    for (int i = 0; relay_protos[i] != NULL; i++)
-        relay_protos[i]->stop();
+    for (const struct relay_proto *const *p = spoken(relay_protos); p != NULL; p = spoken(p + 1))
+        (*p)->stop();
 }
 
 int main(int argc, char **argv)
@@ -456,8 +482,8 @@ int main(int argc, char **argv)
     bind_all();
     give_up_rights();
     say_sandbox();
-    for (int i = 0; relay_protos[i] != NULL; i++)
-        if (relay_protos[i]->start() != 0)
+    for (const struct relay_proto *const *p = spoken(relay_protos); p != NULL; p = spoken(p + 1))
+        if ((*p)->start() != 0)
             log_die(EXIT_FAILED, "cannot watch the ports: %s", strerror(errno));
     log_event("ready");
     if (loop_run() != 0)

@@ -28,7 +28,7 @@ struct relay_proto {
     bool pool_fixed;        /* it has no pool to choose from: COUNT is not given */
     int own_ports;          /* how many it takes beside the pool */
     bool proves;            /* a server can show that it has a key */
-    /* Once, before the first bind: tables. -1 with errno. */
+    /* Where it has LISTENs, once, before the first bind: tables. -1 with errno. */
     int (*setup)(const struct service_rules *rules, int listens, int ports);
     /* Binds a LISTEN's ports and logs `listen`. -1 with errno and *failed, the port. */
     int (*bind)(const struct relay_listen *listen, unsigned *failed);
