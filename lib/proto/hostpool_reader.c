@@ -3,24 +3,34 @@
  */
 #include "hostpool_reader.h"
 
+#include "../slab.h"
+
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static struct slab longest;
+
+int hostpool_reader_setup(void)
+{
+    return slab_init(&longest, HOSTPOOL_HEAD + HOSTPOOL_LONGEST, HOSTPOOL_FAR);
+}
 
 static unsigned char *bytes_of(struct hostpool_reader *r)
 {
     return r->far != NULL ? r->far : r->near;
 }
 
-/* Makes room for a frame of that length. Returns 0, or -1 (ENOMEM). */
+/* Makes room for a frame of that length. Returns 0, or -1 (ENOBUFS). */
 static int reserve(struct hostpool_reader *r, size_t frame_len)
 {
     if (frame_len <= sizeof r->near || r->far != NULL)
         return 0;
-    r->far = malloc(frame_len);
-    if (r->far == NULL)
+    r->far = slab_get(&longest);
+    if (r->far == NULL) {
+        errno = ENOBUFS;
         return -1;
+    }
     memcpy(r->far, r->near, r->len);
     return 0;
 }
@@ -59,7 +69,8 @@ const unsigned char *hostpool_message(const struct hostpool_reader *r, size_t *l
 
 void hostpool_forget(struct hostpool_reader *r)
 {
-    free(r->far);
+    if (r->far != NULL)
+        slab_put(&longest, r->far);
     r->far = NULL;
     r->len = 0;
 }

@@ -10,6 +10,12 @@
 /* Longer frames than this are rare: those of the protocol as it is have less, unless a host's name is long. */
 #define HOSTPOOL_NEAR 64
 
+/* So many of them may be under way at once. */
+#define HOSTPOOL_FAR 16
+
+/* Once. -1 (ENOMEM). */
+int hostpool_reader_setup(void);
+
 /* All zeroes: nothing of a frame has come. */
 struct hostpool_reader {
     size_t len;                         /* of what has come */
@@ -22,7 +28,7 @@ enum hostpool_read {
     HOSTPOOL_WAIT,      /* not whole yet: come back when the socket is readable */
     HOSTPOOL_LONG,      /* its message is too long */
     HOSTPOOL_END,       /* end of file */
-    HOSTPOOL_ERROR      /* errno says which */
+    HOSTPOOL_ERROR      /* errno says which (ENOBUFS: too many long ones are under way) */
 };
 
 /* Reads on from a non-blocking socket. */

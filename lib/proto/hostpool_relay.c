@@ -70,7 +70,7 @@ static int setup(const struct service_rules *the_rules, int listens, int ports)
     (void)ports;
     rules = the_rules;
     pools = calloc((size_t)listens, sizeof *pools);
-    if (pools == NULL || endpoints_setup(&endpoints, listens) != 0 ||
+    if (pools == NULL || endpoints_setup(&endpoints, listens) != 0 || hostpool_reader_setup() != 0 ||
         slab_init(&hosts, sizeof(struct host), (size_t)rules->max_ready) != 0 ||
         slab_init(&guests, sizeof(struct guest), (size_t)rules->max_unknown + 1) != 0)
         return -1;

@@ -364,6 +364,8 @@ static int offer(const struct offering *o, const struct server_hooks *hooks)
 
     if (l == NULL || (l->spares = calloc((size_t)o->ready, sizeof *l->spares)) == NULL)
         return -1;
+    if (links == NULL && hostpool_reader_setup() != 0)
+        return -1;
     l->control = (struct control){
         .proto = "hostpool",
         .begun = begun,
