@@ -257,6 +257,8 @@ static pid_t start_own(struct task *t, const struct session_plan *plan)
 /* Why the next client is to be turned away, or NULL. */
 static const char *why_not(const struct attacher *by)
 {
+    if (by->leaving)
+        return "draining";
     if (by->busy)
         return "another is served";
     if (session_count() >= by->offering->max_sessions)

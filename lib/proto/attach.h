@@ -16,6 +16,7 @@ struct attacher {
     const struct offering *offering;
     const struct server_hooks *hooks;
     bool busy;                          /* the one client of a TARGET_STDIO is served */
+    bool leaving;                       /* no more clients are */
 };
 
 struct attach {

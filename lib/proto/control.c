@@ -162,3 +162,11 @@ void control_stop(struct control *first)
             control_lose(c, "drain");
     }
 }
+
+void control_drain(struct control *first)
+{
+    for (struct control *c = first; c != NULL; c = c->next) {
+        uplink_stop(&c->uplink);
+        c->attacher.leaving = true;
+    }
+}

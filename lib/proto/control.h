@@ -57,4 +57,7 @@ void control_lose(struct control *c, const char *reason);
 /* A server_proto's stop: for a list of them, linked by next. */
 void control_stop(struct control *first);
 
+/* The same where the relay ends the sessions of a server that goes: it stays, and turns clients away. */
+void control_drain(struct control *first);
+
 #endif

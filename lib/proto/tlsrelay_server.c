@@ -84,7 +84,7 @@ static int offer(const struct offering *o, const struct server_hooks *hooks)
 
 static void stop(void)
 {
-    control_stop(links);
+    control_drain(links);
 }
 
 const struct server_proto tlsrelay_server = {
