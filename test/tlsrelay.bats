@@ -525,7 +525,7 @@ all_gone() {
     hold_sessions "$keep" 50
     INPUT=$D/more start crowd "$TOOLS/load" client "$PUBLIC" --mode hold --sessions 200 --at-once 200 --bytes 1000
     wait_for grep -qx 'held 200' "$D/crowd.out"
-    kill_sessions connect2
+    stop connect2 KILL
     wait_said relayd "^end service=$PUBLIC_PORT .* reason=killed$" 200
     wait_for offspring_count relayd 50
     all_alive 50
