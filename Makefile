@@ -66,15 +66,16 @@ TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip tes
 	test/tools/ready_relay test/tools/remembers test/tools/storm
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
-FUZZED = $(COMMON) lib/dial.o lib/target.o
+FUZZED = $(COMMON) lib/dial.o lib/target.o lib/proto/tlsrelay_line.o
 FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/hostpool_message test/fuzz/keyfile test/fuzz/line \
-	test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text
+	test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text \
+	test/fuzz/tlsrelay_line
 FUZZ = $(FUZZERS)
 
 test-tools: $(TOOLS) $(FUZZERS) bench/load
 
 CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/wipe.o \
-	lib/proto/new_line.o lib/proto/new_proof.o
+	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/tlsrelay_line.o
 
 test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/codecs.c $(CODECS)

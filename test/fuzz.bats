@@ -52,6 +52,10 @@ replay() {
     replay text
 }
 
+@test "the lines of the protocol tlsrelay" {
+    replay tlsrelay_line
+}
+
 @test "each target has seeds and is replayed, and all seeds have a target" {
     for file in test/fuzz/*.c; do
         name=$(basename "$file" .c)

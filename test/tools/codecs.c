@@ -12,6 +12,7 @@
 #include "../../lib/key.h"
 #include "../../lib/proto/new_line.h"
 #include "../../lib/proto/new_proof.h"
+#include "../../lib/proto/tlsrelay_line.h"
 #include "../../lib/sha256.h"
 #include "../../lib/proxy.h"
 #include "../../lib/text.h"
@@ -322,6 +323,40 @@ static void lines(void)
 }
 
 /* Computed by openssl dgst -sha256 -hmac. */
+static void tlsrelay_lines(void)
+{
+    static const struct {
+        const char *text;
+        int word;               /* -1: it is none */
+        const char *host;
+        unsigned port;
+    } cases[] = {
+        {"public_listener relay.example.org:12101\r", TLSRELAY_PUBLIC, "relay.example.org", 12101},
+        {"public_listener [2001:db8::1]:1\r", TLSRELAY_PUBLIC, "2001:db8::1", 1},
+        {"reverse_listener 203.0.113.5:65535\r", TLSRELAY_REVERSE, "203.0.113.5", 65535},
+        {"new_connection\r", TLSRELAY_CLIENT, NULL, 0},
+        {"no_available_listeners\r", TLSRELAY_FULL, NULL, 0},
+        {"", -1, NULL, 0}, {"\r", -1, NULL, 0}, {"new_connection", -1, NULL, 0},
+        {"new_connection\r\r", -1, NULL, 0}, {"new_connection \r", -1, NULL, 0},
+        {"reverse_listener\r", -1, NULL, 0}, {"reverse_listener relay.example.org\r", -1, NULL, 0},
+        {"reverse_listener relay.example.org:0\r", -1, NULL, 0},
+        {"reverse_listener relay.example.org:65536\r", -1, NULL, 0}, {"reverse_listener :80\r", -1, NULL, 0},
+        {"public_listener 2001:db8::1:80\r", -1, NULL, 0}, {"public_listener a b:80\r", -1, NULL, 0},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tlsrelay_line l;
+        bool taken = tlsrelay_line_parse(cases[i].text, strlen(cases[i].text), &l) == 0;
+
+        check(taken == (cases[i].word >= 0), "tlsrelay_line_parse", cases[i].text);
+        if (!taken)
+            continue;
+        check((int)l.word == cases[i].word, "its word", cases[i].text);
+        if (cases[i].host != NULL)
+            check(strcmp(l.host, cases[i].host) == 0 && l.port == cases[i].port, "its address", cases[i].text);
+    }
+}
+
 static void proofs(void)
 {
     static const char key[] = "a key of 16 byte", server[] = "00112233445566778899aabbccddeeff",
@@ -512,6 +547,7 @@ int main(void)
     blocks();
     splits();
     lines();
+    tlsrelay_lines();
     hashes();
     macs();
     key_lines();
