@@ -373,6 +373,10 @@ all_gone() {
     not said relayd '^end ' 4
 }
 
+told_of() {
+    [ "$(grep -c "^new_connection$CR\$" "$D/half.out")" -eq "$1" ]
+}
+
 @test "a server that ends its direction alone has gone" {
     start_relay
     mkfifo "$D/words"
@@ -382,12 +386,13 @@ all_gone() {
     SERVICE_PORT=${POOL[4]} REVERSE=${POOL[0]}
     dial "127.0.0.1:$SERVICE_PORT"
     client=$FD
+    wait_for told_of 1
     answer
     data=$DATA_FD
     talks "$client" "$data"
     dial "127.0.0.1:$SERVICE_PORT"
     CLIENT_FD=$FD
-    wait_for eval '[ "$(grep -c "^new_connection.\$" "$D/half.out")" -eq 2 ]'
+    wait_for told_of 2
     exec {words}>&-
     all_gone 1 eof
     wait_end half
