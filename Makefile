@@ -18,17 +18,18 @@ COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o li
 	lib/key.o lib/keyfile.o lib/keys.o lib/leave.o lib/leg.o lib/line.o lib/log.o lib/lograte.o \
 	lib/loop.o lib/name.o lib/nursery.o lib/opening.o lib/options.o lib/os-generic.o lib/os-linux.o \
 	lib/proxy.o lib/report.o lib/sandbox.o lib/session.o lib/sha256.o lib/slab.o lib/sock.o \
-	lib/text.o lib/wipe.o lib/worker.o lib/worker_child.o lib/proto/hostpool_message.o \
-	lib/proto/hostpool_reader.o lib/proto/new_line.o lib/proto/new_proof.o lib/proto/protobuf.o
+	lib/text.o lib/transport.o lib/wipe.o lib/worker.o lib/worker_child.o lib/proto/hostpool_message.o \
+	lib/proto/hostpool_reader.o lib/proto/mux.o lib/proto/mux_child.o lib/proto/mux_frame.o \
+	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/protobuf.o
 
 RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o lib/rendezvous.o \
 	lib/reverse.o lib/rights.o lib/service.o lib/sticky.o lib/tally.o lib/proto/endpoint.o \
-	lib/proto/hostpool_relay.o lib/proto/new_auth.o lib/proto/new_conn.o lib/proto/new_offer.o \
+	lib/proto/hostpool_relay.o lib/proto/muxado_relay.o lib/proto/new_auth.o lib/proto/new_conn.o lib/proto/new_offer.o \
 	lib/proto/new_port.o lib/proto/new_relay.o lib/proto/new_wait.o lib/proto/new_words.o \
 	lib/proto/relay_protos.o lib/proto/tlsrelay_relay.o
 
 CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o \
-	lib/via.o lib/proto/attach.o lib/proto/control.o lib/proto/hostpool_server.o \
+	lib/via.o lib/proto/attach.o lib/proto/control.o lib/proto/hostpool_server.o lib/proto/muxado_server.o \
 	lib/proto/new_claim.o lib/proto/new_ready.o lib/proto/new_server.o lib/proto/server_protos.o \
 	lib/proto/tlsrelay_line.o lib/proto/tlsrelay_server.o
 
@@ -50,7 +51,7 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 	lib/leg.h lib/line.h lib/listener.h lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h \
 	lib/nursery.h lib/opening.h lib/options.h lib/os.h lib/portpool.h lib/preamble.h lib/proxy.h \
 	lib/rendezvous.h lib/report.h lib/reverse.h lib/rights.h lib/sandbox.h lib/service.h \
-	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h \
+	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/transport.h \
 	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/attach.h \
 	lib/proto/control.h lib/proto/endpoint.h lib/proto/hostpool_message.h lib/proto/hostpool_reader.h \
 	lib/proto/new_auth.h lib/proto/new_claim.h lib/proto/new_conn.h lib/proto/new_line.h \
@@ -74,7 +75,7 @@ FUZZ = $(FUZZERS)
 
 test-tools: $(TOOLS) $(FUZZERS) bench/load
 
-CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/wipe.o \
+CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/transport.o lib/wipe.o \
 	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/tlsrelay_line.o
 
 test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
@@ -85,7 +86,7 @@ MESSAGES = lib/proto/hostpool_message.o lib/proto/protobuf.o lib/addr.o lib/name
 test/tools/messages: test/tools/messages.c $(MESSAGES) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/messages.c $(MESSAGES)
 
-SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/wipe.o
+SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/transport.o lib/wipe.o
 
 test/tools/forbidden: test/tools/forbidden.c $(SANDBOX) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/forbidden.c $(SANDBOX)

@@ -104,10 +104,9 @@ static void session_ended(void *owner, const struct addr *client, enum copy_end 
     r->hooks->gone(r->owner, client);
 }
 
-static void pair(struct rendezvous *r, struct leg client, const struct addr *from, struct leg server, uint32_t mark,
-                 long long since)
+static struct session_plan plan_of(struct rendezvous *r, const struct addr *from, uint32_t mark, long long since)
 {
-    struct session_plan plan = {
+    return (struct session_plan){
         .service = r->service,
         .client = from,
         .waited_ms = clock_ms() - since,
@@ -115,6 +114,12 @@ static void pair(struct rendezvous *r, struct leg client, const struct addr *fro
         .owner = r,
         .mark = mark,
     };
+}
+
+static void pair(struct rendezvous *r, struct leg client, const struct addr *from, struct leg server, uint32_t mark,
+                 long long since)
+{
+    struct session_plan plan = plan_of(r, from, mark, since);
     struct job job = session_job;
 
     if (session_start(&plan, &job, client.rfd, server.rfd) < 0) {
@@ -269,6 +274,20 @@ void rendezvous_claimed(struct waiter *client, struct leg server)
         return;
     }
     pair(r, forget(&r->clients, client), &from, server, 0, since);
+}
+
+void rendezvous_carry(struct waiter *w, struct transport *by)
+{
+    struct rendezvous *r = w->at;
+    struct addr from = w->from;
+    struct session_plan plan = plan_of(r, &from, 0, w->since);
+    struct job job = session_job;
+    struct leg client = forget(&r->clients, w);
+
+    if (session_carry(&plan, by, &job, client.rfd) < 0)
+        refuse_leg(r, client, &from, "limit");
+    else
+        leg_drop(&client);
 }
 
 void rendezvous_match(struct rendezvous *r)

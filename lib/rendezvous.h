@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct rendezvous;
+struct transport;
 
 struct waiter {
     struct rendezvous *at;
@@ -118,6 +119,9 @@ void rendezvous_refuse(struct waiter *client, const char *reason);
 
 /* Takes a server's leg for this client, by its id. The id is used up. */
 void rendezvous_claimed(struct waiter *client, struct leg server);
+
+/* Hands a client that waits to the process that carries its server's sessions, as from announce. */
+void rendezvous_carry(struct waiter *client, struct transport *by);
 
 /* Announces every waiting client (again), the longest waiting first. */
 void rendezvous_announce_all(struct rendezvous *r);

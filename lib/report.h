@@ -23,13 +23,19 @@ struct report_subject {
 
 enum report_kind {
     REPORT_END,     /* the session has ended */
-    REPORT_QUIET    /* nothing moves: this process takes no job after this session */
+    REPORT_QUIET,   /* nothing moves: this process takes no job after this session */
+    /* Of a transport, whose subject is no session: */
+    REPORT_PUBLIC,  /* its peer tells the public address: end.why */
+    REPORT_CLIENT,  /* its peer has brought a client: number */
+    REPORT_LEAVING, /* its peer takes no more clients */
+    REPORT_OVER     /* it is over: end.why says why */
 };
 
 struct report {
     struct report_subject subject;
     enum report_kind kind;
-    struct session_report end;      /* of REPORT_END */
+    uint32_t number;                /* of REPORT_CLIENT: which one */
+    struct session_report end;      /* of REPORT_END, and why of others */
 };
 
 /*

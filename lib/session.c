@@ -12,6 +12,7 @@
 #include "slab.h"
 #include "sock.h"
 #include "text.h"
+#include "transport.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@
 struct session {
     struct child child;     /* of its own; first, so that the child's end finds its session */
     struct worker *worker;  /* or the one that serves it */
+    struct transport *carrier;  /* or the one that carries it */
     pid_t pid;              /* 0: no session */
     uint64_t token;
     char service[NAME_SIZE];
@@ -98,14 +100,13 @@ static void take_report(struct session *s, const struct report *r)
         return;
     }
     s->report = r->end;
-    s->report.why[sizeof s->report.why - 1] = '\0';
     if (s->report.copy.end > COPY_ERROR)
         s->report.copy.end = COPY_ERROR;
     s->reported = true;
-    if (w != NULL) {
+    if (w != NULL || s->carrier != NULL)
         session_ended(s);
+    if (w != NULL)
         worker_done(w);
-    }
 }
 
 /* All that are there. What is no report, or no session's, is from a child that has been taken over. */
@@ -115,13 +116,20 @@ void session_catch_up(void)
     ssize_t got;
 
     for (int i = 0; i < MOST_REPORTS; i++) {
+        struct transport *t;
         struct session *s;
 
         got = read(report_ends[0], &r, sizeof r);
         if (got < 0)
             return;
-        s = got == (ssize_t)sizeof r ? session_of(&r) : NULL;
-        if (s != NULL)
+        if (got != (ssize_t)sizeof r)
+            continue;
+        r.end.why[sizeof r.end.why - 1] = '\0';
+        t = r.kind > REPORT_QUIET ? transport_of(&r) : NULL;
+        s = r.kind > REPORT_QUIET ? NULL : session_of(&r);
+        if (t != NULL)
+            t->said(t->owner, &r);
+        else if (s != NULL)
             take_report(s, &r);
     }
 }
@@ -168,6 +176,7 @@ int session_init(const char *program, const struct session_rules *rules)
     reports.fd = report_ends[0];
     reports.ready = reports_ready;
     look_again.fire = look;
+    transport_setup(program, report_ends[1]);
     /* Workers may outlive their last session a little. */
     if (worker_setup(program, 2 * rules->most + rules->spare_children, report_ends[1], &worker_rules) != 0)
         return -1;
@@ -264,6 +273,30 @@ pid_t session_start(const struct session_plan *plan, struct job *job, int client
     s->worker = worker_start(job, client_fd, server_fd, s);
     s->token = job->subject.token;
     return started(s, s->worker != NULL ? s->worker->child.pid : -1, plan);
+}
+
+pid_t session_carry(const struct session_plan *plan, struct transport *by, struct job *job, int client_fd)
+{
+    struct session *s = new_session(plan);
+    pid_t pid = by->child.pid;
+
+    if (s == NULL)
+        return -1;
+    job->subject.session = (uint32_t)slab_index(&sessions, s);
+    job->subject.token = s->token = by->token;
+    s->carrier = by;
+    if (transport_give(by, job, client_fd) != 0)
+        pid = -1;
+    return started(s, pid, plan);
+}
+
+void session_carrier_ended(const struct transport *t)
+{
+    struct session *s;
+
+    for (size_t i = 0; (s = slab_at(&sessions, i)) != NULL; i++)
+        if (s->pid > 0 && s->carrier == t)
+            session_ended(s);
 }
 
 static void run_child(struct session *s, const struct session_task *task)

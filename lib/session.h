@@ -51,6 +51,17 @@ int session_init(const char *program, const struct session_rules *rules);
  */
 pid_t session_start(const struct session_plan *plan, struct job *job, int client_fd, int server_fd);
 
+struct transport;
+
+/*
+ * Gives the session to a transport, with its own connection: client_fd, which is
+ * still the caller's to close. As session_start.
+ */
+pid_t session_carry(const struct session_plan *plan, struct transport *by, struct job *job, int client_fd);
+
+/* A transport has ended: the sessions that it has said nothing of were killed with it. */
+void session_carrier_ended(const struct transport *t);
+
 /* Sees to it that there is a child for it. -1 with errno: session_start would fail. */
 int session_prepare(void);
 

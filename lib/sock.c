@@ -147,6 +147,43 @@ int sock_connect_start(const struct addr *a, bool *connected)
     return -1;
 }
 
+/* Takes the connection that came from us: whoever else is on this machine may have connected, too. */
+static int accept_from(int listener, const struct addr *ours)
+{
+    struct addr from;
+    int fd;
+
+    while ((fd = sock_accept(listener, &from)) >= 0) {
+        if (addr_same_host(&from, ours) && addr_port(&from) == addr_port(ours))
+            return fd;
+        sock_reset(fd);
+    }
+    return -1;
+}
+
+int sock_pair(int ends[2])
+{
+    struct addr a, ours;
+    bool connected;
+    int listener;
+
+    ends[0] = ends[1] = -1;
+    addr_numeric(&a, "127.0.0.1", 0);
+    listener = os_stream_socket(AF_INET);
+    if (listener < 0)
+        return -1;
+    if (bind(listener, &a.u.any, a.len) == 0 && listen(listener, 1) == 0 && addr_local(&a, listener) == 0)
+        ends[0] = sock_connect_start(&a, &connected);
+    if (ends[0] >= 0 && addr_local(&ours, ends[0]) == 0)
+        ends[1] = accept_from(listener, &ours);
+    close(listener);
+    if (ends[1] >= 0)
+        return 0;
+    if (ends[0] >= 0)
+        close(ends[0]);
+    return -1;
+}
+
 int sock_error(int fd)
 {
     int error = 0;

@@ -300,3 +300,46 @@ int attach_start(struct attacher *by, const struct attach *a)
     }
     return 0;
 }
+
+/* Clients of a transport. */
+
+/* A local server that can be reached from here. Returns 0, or -1: it needs a process of its own. */
+static int carry_directly(const struct task *t, struct session_plan *plan, struct transport *carrier, struct job *job)
+{
+    struct addr unused;
+    int fd;
+
+    if (t->turn_away == NULL && target_addr(t->offering->target, 0, &unused) != 0)
+        return -1;
+    fd = t->turn_away == NULL ? begin_local(t, &job->server) : -1;
+    if (fd < 0)
+        text_copy(job->why, sizeof job->why, t->turn_away != NULL ? t->turn_away : strerror(errno));
+    make_header(t, &job->server);
+    session_carry(plan, carrier, job, fd);
+    close_one(fd);
+    return 0;
+}
+
+void attach_carry(struct attacher *by, const struct attach *a, struct transport *carrier, uint32_t number)
+{
+    struct task task = {.offering = by->offering, .attach = a, .turn_away = why_not(by)};
+    struct session_plan plan = {.service = by->offering->name, .client = a->client};
+    struct job job = {.number = number, .peer_seconds = by->offering->peer_seconds};
+    struct attach joined = *a;
+    int ends[2];
+
+    if (carry_directly(&task, &plan, carrier, &job) == 0)
+        return;
+    /* Two sessions: one from the transport to here, which nobody hears of, and one from there on. */
+    if (sock_pair(ends) != 0) {
+        transport_give(carrier, &job, -1);
+        return;
+    }
+    sock_session_options(ends[0]);
+    sock_session_options(ends[1]);
+    joined.data_fd = ends[0];
+    attach_start(by, &joined);
+    transport_give(carrier, &job, ends[1]);
+    close(ends[0]);
+    close(ends[1]);
+}

@@ -10,6 +10,7 @@
 
 #include "server_proto.h"
 #include "../session.h"
+#include "../transport.h"
 
 /* Who has clients served: one for each offering. */
 struct attacher {
@@ -37,5 +38,11 @@ struct attach {
  * either, which has been logged.
  */
 int attach_start(struct attacher *by, const struct attach *a);
+
+/*
+ * The same for a client that a transport has brought, which knows it by this
+ * number: it is handed the connection to the local server.
+ */
+void attach_carry(struct attacher *by, const struct attach *a, struct transport *carrier, uint32_t number);
 
 #endif

@@ -43,6 +43,6 @@ struct relay_proto {
 /* Ends with NULL; the first is the default. */
 extern const struct relay_proto *const relay_protos[];
 
-extern const struct relay_proto new_relay, tlsrelay_relay, hostpool_relay;
+extern const struct relay_proto new_relay, tlsrelay_relay, hostpool_relay, muxado_relay;
 
 #endif

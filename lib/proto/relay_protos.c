@@ -7,5 +7,6 @@ const struct relay_proto *const relay_protos[] = {
     &new_relay,
     &tlsrelay_relay,
     &hostpool_relay,
+    &muxado_relay,
     NULL,
 };

@@ -7,5 +7,7 @@ const struct server_proto *const server_protos[] = {
     &new_server,
     &tlsrelay_server,
     &hostpool_server,
+    &muxado_server,
+    &muxado2_server,
     NULL,
 };

@@ -1,0 +1,699 @@
+/*
+ * mux_child: the process that carries the sessions of one muxado connection. See mux_child.h.
+ */
+#include "mux_child.h"
+
+#include "../clock.h"
+#include "../handover.h"
+#include "../os.h"
+#include "../sock.h"
+#include "../text.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What is read of the connection at once. */
+#define INPUT_BYTES 65536
+
+/* How often it is looked whether a session's peer is gone, or has said nothing for too long, in milliseconds. */
+#define LOOK_MS 1000
+
+/* RST codes of both formats: a client's reset, and a further stream of the server (protocols.md). */
+#define CANCELLED 7
+static const uint32_t refused[] = {[MUX_V1] = 6, [MUX_V2] = 5};
+
+/* Of a stream that was closed by the peer's side altogether. */
+#define STREAM_CLOSED 4
+
+/* One session: a stream and a socket. */
+struct carried {
+    bool used;
+    struct mux_stream *stream;      /* NULL: it is no more */
+    int fd;                         /* -1: not there yet, or no more */
+    bool connecting;                /* until when: deadline */
+    bool known;                     /* subject is set */
+    struct report_subject subject;
+    bool read_end;                  /* the socket's end of file was read, and passed on */
+    bool stream_end;                /* the stream's has come */
+    bool write_end;                 /* and was passed on */
+    unsigned char *queue;           /* from the stream, not written to the socket yet; a ring */
+    size_t at, len;
+    size_t returned;                /* of len, bytes that are no part of the stream's window */
+    unsigned long long in, out;     /* bytes from the stream, and to it */
+    long long moved_at, deadline;   /* clock_ms */
+    int idle_ms, peer_seconds;      /* as copy_rules' */
+};
+
+static const struct transport_seat *seat;
+static const struct mux_task *task;
+static struct mux mux;
+static struct carried *table;
+static struct pollfd *polled;
+static int channel, used, turn;
+static size_t queue_size;
+static bool connected = true;       /* the connection is there */
+static char address[MUX_ADDRESS];   /* the server's side: as far as it has come */
+static size_t address_len;
+static struct mux_stream *address_stream;
+static const char *why = "eof";     /* it is over */
+
+static void say(enum report_kind kind, uint32_t number, const char *text)
+{
+    struct report r;
+
+    memset(&r, 0, sizeof r);
+    r.subject.token = seat->token;
+    r.subject.session = UINT32_MAX;
+    r.kind = kind;
+    r.number = number;
+    text_copy(r.end.why, sizeof r.end.why, text);
+    report_send(seat->reports, &r);
+}
+
+static struct carried *new_carried(void)
+{
+    for (int i = 0; i < task->most; i++)
+        if (!table[i].used) {
+            unsigned char *queue = table[i].queue;
+
+            memset(&table[i], 0, sizeof table[i]);
+            table[i].queue = queue;
+            table[i].used = true;
+            table[i].fd = -1;
+            table[i].moved_at = clock_ms();
+            used++;
+            return &table[i];
+        }
+    return NULL;
+}
+
+/* text: of COPY_ERROR. */
+static void report_end(const struct report_subject *subject, enum copy_end end, const char *text,
+                       unsigned long long up, unsigned long long down)
+{
+    struct report r;
+
+    memset(&r, 0, sizeof r);
+    r.subject = *subject;
+    r.kind = REPORT_END;
+    r.end.copy = (struct copy_result){.end = end, .up = up, .down = down};
+    text_copy(r.end.why, sizeof r.end.why, text);
+    report_send(seat->reports, &r);
+}
+
+/* Its socket and its stream are dealt with. */
+static void forget(struct carried *c, enum copy_end end, const char *text)
+{
+    if (c->stream != NULL)
+        c->stream->owner = NULL;
+    os_give_back(c->queue, queue_size);
+    c->used = false;
+    used--;
+    if (c->known)
+        report_end(&c->subject, end, text, task->dialler ? c->in : c->out, task->dialler ? c->out : c->in);
+}
+
+static void close_socket(struct carried *c, bool gently)
+{
+    if (c->fd < 0)
+        return;
+    if (gently)
+        sock_close_gently(c->fd);
+    else
+        sock_abort_on_close(c->fd);
+    close(c->fd);
+    c->fd = -1;
+}
+
+/* Both ends see a reset. */
+static void cut(struct carried *c, enum copy_end end, const char *text)
+{
+    if (c->stream != NULL && connected)
+        mux_reset(&mux, c->stream, CANCELLED);
+    c->stream = NULL;
+    close_socket(c, false);
+    forget(c, end, text);
+}
+
+
+static void cut_for(struct carried *c, int error)
+{
+    bool reset = error == ECONNRESET || error == EPIPE;
+    bool silent = error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+
+    cut(c, reset ? COPY_RESET : silent ? COPY_TIMEOUT : COPY_ERROR, reset || silent ? "" : strerror(error));
+}
+
+/* Ends what has ended both ways. Returns whether it is no more. */
+static bool finish(struct carried *c)
+{
+    if (!c->write_end || !(c->read_end || c->stream == NULL))
+        return false;
+    c->stream = NULL;
+    close_socket(c, true);
+    forget(c, COPY_EOF, "");
+    return true;
+}
+
+/* From the stream to the socket. */
+
+static void enqueue(struct carried *c, const unsigned char *bytes, size_t len)
+{
+    size_t end = (c->at + c->len) % queue_size;
+    size_t first = queue_size - end < len ? queue_size - end : len;
+
+    memcpy(c->queue + end, bytes, first);
+    memcpy(c->queue, bytes + first, len - first);
+    c->len += len;
+}
+
+static void count_in(struct carried *c, size_t len)
+{
+    size_t free_of_window = c->returned < len ? c->returned : len;
+
+    c->moved_at = clock_ms();
+    c->returned -= free_of_window;
+    c->in += len - free_of_window;
+    if (c->stream != NULL && len > free_of_window)
+        mux_consumed(&mux, c->stream, len - free_of_window);
+}
+
+/* Returns false where that was its end. */
+static bool end_writing(struct carried *c)
+{
+    if (!c->stream_end || c->write_end || c->len > 0 || c->connecting || c->fd < 0)
+        return true;
+    if (shutdown(c->fd, SHUT_WR) != 0) {
+        cut_for(c, errno);
+        return false;
+    }
+    c->write_end = true;
+    return !finish(c);
+}
+
+static void drain(struct carried *c)
+{
+    while (c->len > 0) {
+        size_t part = queue_size - c->at < c->len ? queue_size - c->at : c->len;
+        ssize_t put = write(c->fd, c->queue + c->at, part);
+
+        if (put < 0) {
+            if (errno != EAGAIN && errno != EINTR)
+                cut_for(c, errno);
+            return;
+        }
+        c->at = (c->at + (size_t)put) % queue_size;
+        c->len -= (size_t)put;
+        count_in(c, (size_t)put);
+    }
+    c->at = 0;
+    end_writing(c);
+}
+
+/* What mux says. */
+
+static void took_data(void *owner, struct mux_stream *s, const unsigned char *bytes, size_t len)
+{
+    struct carried *c = s->owner;
+    ssize_t put = 0;
+
+    (void)owner;
+    if (s == address_stream && task->dialler) {
+        size_t room = sizeof address - 1 - address_len;
+
+        memcpy(address + address_len, bytes, len < room ? len : room);
+        address_len += len < room ? len : room;
+    }
+    if (c == NULL) {
+        mux_consumed(&mux, s, len);
+        return;
+    }
+    if (c->len == 0 && c->fd >= 0 && !c->connecting) {
+        put = write(c->fd, bytes, len);
+        if (put < 0 && errno != EAGAIN && errno != EINTR) {
+            cut_for(c, errno);
+            return;
+        }
+        if (put > 0)
+            count_in(c, (size_t)put);
+        else
+            put = 0;
+    }
+    if ((size_t)put < len)
+        enqueue(c, bytes + put, len - (size_t)put);
+}
+
+static void stream_ended(void *owner, struct mux_stream *s)
+{
+    struct carried *c = s->owner;
+
+    (void)owner;
+    if (s == address_stream) {
+        address_stream = NULL;
+        if (task->dialler) {
+            mux_end(&mux, s);
+            say(REPORT_PUBLIC, 0, address);
+        }
+    }
+    if (c == NULL)
+        return;
+    c->stream_end = true;
+    if (c->read_end)
+        c->stream = NULL;       /* both ways: mux has forgotten it */
+    end_writing(c);
+}
+
+static void stream_reset(void *owner, struct mux_stream *s, uint32_t code)
+{
+    struct carried *c = s->owner;
+
+    (void)owner;
+    if (s == address_stream)
+        address_stream = NULL;
+    if (c == NULL)
+        return;
+    c->stream = NULL;
+    /* The peer has closed both ways: what comes from here is dropped, and that is all. */
+    if (code == STREAM_CLOSED && c->stream_end)
+        finish(c);
+    else
+        cut(c, COPY_RESET, "");
+}
+
+static void window_opened(void *owner, struct mux_stream *s)
+{
+    (void)owner, (void)s;
+}
+
+/* The relay's side: the server's first stream is for the address. */
+static uint32_t told_the_address(struct mux_stream *s)
+{
+    size_t room, len = strlen(task->address);
+    unsigned char *to;
+
+    if (address_len > 0)
+        return refused[task->format];
+    address_len = 1;
+    s->owner = NULL;
+    address_stream = s;
+    to = mux_room(&mux, s, &room);
+    if (to == NULL || room < len)
+        return refused[task->format];
+    memcpy(to, task->address, len);
+    mux_sent(&mux, s, len);
+    mux_end(&mux, s);
+    return 0;
+}
+
+static uint32_t stream_opened(void *owner, struct mux_stream *s)
+{
+    struct carried *c;
+
+    (void)owner;
+    if (!task->dialler)
+        return told_the_address(s);
+    c = channel >= 0 ? new_carried() : NULL;
+    if (c == NULL)
+        return refused[task->format];
+    c->stream = s;
+    s->owner = c;
+    say(REPORT_CLIENT, s->id, "");
+    return 0;
+}
+
+static void leaving(void *owner, uint32_t code)
+{
+    (void)owner, (void)code;
+    say(REPORT_LEAVING, 0, "");
+}
+
+static const struct mux_hooks hooks = {
+    .opened = stream_opened,
+    .data = took_data,
+    .ended = stream_ended,
+    .window = window_opened,
+    .reset = stream_reset,
+    .goaway = leaving,
+};
+
+/* The connection. */
+
+/* Nothing comes over it any more: streams whose end has come end well, the others do not. */
+static void disconnect(const char *reason)
+{
+    if (!connected)
+        return;
+    connected = false;
+    why = reason;
+    say(REPORT_OVER, 0, why);
+    close(seat->fd);
+    for (int i = 0; i < task->most; i++) {
+        struct carried *c = &table[i];
+
+        if (!c->used)
+            continue;
+        c->stream = NULL;
+        if (!c->stream_end)
+            cut(c, COPY_RESET, "");
+        else if (!finish(c) && c->fd < 0)
+            forget(c, COPY_RESET, "");
+    }
+}
+
+static void flush(void)
+{
+    size_t len;
+    const unsigned char *bytes;
+
+    while (connected && (bytes = mux_pending(&mux, &len)) != NULL && len > 0) {
+        ssize_t put = write(seat->fd, bytes, len);
+
+        if (put > 0)
+            mux_written(&mux, (size_t)put);
+        else if (errno == EAGAIN || errno == EINTR)
+            return;
+        else
+            disconnect("reset");
+    }
+}
+
+/* What was read and not taken yet. */
+static unsigned char input[INPUT_BYTES];
+static size_t input_at, input_len;
+
+static void feed(void)
+{
+    while (connected && input_len > 0) {
+        ssize_t took = mux_input(&mux, input + input_at, input_len);
+
+        if (took < 0) {
+            flush();
+            disconnect("line");
+            return;
+        }
+        input_at += (size_t)took;
+        input_len -= (size_t)took;
+        if (took == 0)
+            return;
+    }
+    input_at = 0;
+}
+
+static void read_connection(void)
+{
+    ssize_t got;
+
+    if (input_len > 0) {
+        feed();
+        return;
+    }
+    got = read(seat->fd, input, sizeof input);
+    if (got == 0) {
+        disconnect("eof");
+    } else if (got < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            disconnect(errno == ETIMEDOUT ? "timeout" : "reset");
+    } else {
+        input_len = (size_t)got;
+        feed();
+    }
+}
+
+/* From the socket to the stream: one frame at most, then it is the others' turn. */
+static void read_socket(struct carried *c)
+{
+    size_t room;
+    unsigned char *to;
+    ssize_t got;
+    char waste[1024];
+
+    if (c->stream == NULL) {
+        got = read(c->fd, waste, sizeof waste);
+    } else {
+        to = mux_room(&mux, c->stream, &room);
+        if (to == NULL)
+            return;
+        got = read(c->fd, to, room);
+    }
+    if (got > 0 && c->stream != NULL) {
+        mux_sent(&mux, c->stream, (size_t)got);
+        c->out += (size_t)got;
+        c->moved_at = clock_ms();
+    } else if (got == 0) {
+        c->read_end = true;
+        if (c->stream != NULL)
+            mux_end(&mux, c->stream);
+        if (c->stream_end)
+            c->stream = NULL;
+        finish(c);
+    } else if (got < 0 && errno != EAGAIN && errno != EINTR) {
+        cut_for(c, errno);
+    }
+}
+
+/* What is handed over. */
+
+static struct carried *find(uint32_t id)
+{
+    for (int i = 0; i < task->most; i++)
+        if (table[i].used && table[i].stream != NULL && table[i].stream->id == id)
+            return &table[i];
+    return NULL;
+}
+
+static void refuse_job(const struct job *job, int fd)
+{
+    if (fd >= 0)
+        sock_reset(fd);
+    if (job->subject.token != 0)
+        report_end(&job->subject, COPY_RESET, "", 0, 0);
+}
+
+static void take_up(struct carried *c, const struct job *job, int fd)
+{
+    c->known = job->subject.token != 0;
+    c->idle_ms = job->idle_ms;
+    c->peer_seconds = job->peer_seconds;
+    c->subject = job->subject;
+    if (fd < 0) {
+        cut(c, COPY_ERROR, job->why);
+        return;
+    }
+    c->fd = fd;
+    c->connecting = job->server.connect_ms > 0;
+    c->deadline = clock_ms() + job->server.connect_ms;
+    if (job->server.first_len > 0) {
+        /* Before what the stream has brought meanwhile. */
+        unsigned char header[JOB_FIRST];
+
+        memcpy(header, job->server.first, job->server.first_len);
+        c->at = (c->at + queue_size - job->server.first_len) % queue_size;
+        for (unsigned i = 0; i < job->server.first_len; i++)
+            c->queue[(c->at + i) % queue_size] = header[i];
+        c->len += job->server.first_len;
+        c->returned = job->server.first_len;
+    }
+    if (!c->connecting)
+        drain(c);
+}
+
+static void take_job(void)
+{
+    struct job job;
+    int fd = -1;
+    ssize_t got = handover_take(channel, &job, sizeof job, &fd, 1, MSG_DONTWAIT);
+    struct carried *c;
+
+    if (got != (ssize_t)sizeof job) {
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        close(channel);
+        channel = -1;
+        return;
+    }
+    c = job.number != 0 ? find(job.number) : new_carried();
+    if (c != NULL && job.number == 0)
+        c->stream = connected ? mux_open(&mux, c) : NULL;
+    if (c == NULL || c->stream == NULL) {
+        if (c != NULL)
+            forget(c, COPY_RESET, "");
+        refuse_job(&job, fd);
+        return;
+    }
+    take_up(c, &job, fd);
+}
+
+/* The loop. */
+
+static void want(struct pollfd *p, int fd, int events)
+{
+    p->fd = events != 0 ? fd : -1;
+    p->events = (short)events;
+    p->revents = 0;
+}
+
+static void want_all(void)
+{
+    size_t pending = 0;
+
+    if (connected)
+        mux_pending(&mux, &pending);
+    want(&polled[0], connected ? seat->fd : -1, POLLIN | (pending > 0 ? POLLOUT : 0));
+    if (input_len > 0)      /* it waits for room first */
+        polled[0].events = POLLOUT;
+    want(&polled[1], channel, channel >= 0 ? POLLIN : 0);
+    for (int i = 0; i < task->most; i++) {
+        struct carried *c = &table[i];
+        size_t room = 0;
+        int events = 0;
+
+        if (!c->used || c->fd < 0) {
+            polled[2 + i].fd = -1;
+            continue;
+        }
+        if (c->len > 0 || c->connecting)
+            events |= POLLOUT;
+        if (!c->read_end && !c->connecting &&
+            (c->stream == NULL || mux_room(&mux, c->stream, &room) != NULL))
+            events |= POLLIN;
+        /* A reset shows even if nothing else is wanted. */
+        polled[2 + i].fd = c->read_end && c->write_end ? -1 : c->fd;
+        polled[2 + i].events = (short)events;
+        polled[2 + i].revents = 0;
+    }
+}
+
+static void connect_done(struct carried *c)
+{
+    int error = sock_error(c->fd);
+
+    if (error != 0) {
+        cut_for(c, error);
+        return;
+    }
+    c->connecting = false;
+    drain(c);
+}
+
+static void react(struct carried *c, short events)
+{
+    if (events == 0 || !c->used || c->fd < 0)
+        return;
+    if (c->connecting) {
+        connect_done(c);
+        return;
+    }
+    if ((events & (POLLERR | POLLNVAL)) != 0) {
+        int error = sock_error(c->fd);
+
+        cut_for(c, error != 0 ? error : ECONNRESET);
+        return;
+    }
+    if (c->len > 0 && (events & POLLOUT) != 0)
+        drain(c);
+    if (c->used && c->fd >= 0 && !c->read_end && (events & (POLLIN | POLLHUP)) != 0)
+        read_socket(c);
+}
+
+/* Those that are silent or idle for too long. */
+static void look(long long now)
+{
+    for (int i = 0; i < task->most; i++) {
+        struct carried *c = &table[i];
+        bool unused;
+
+        if (!c->used)
+            continue;
+        if (c->connecting && now >= c->deadline)
+            cut(c, COPY_TIMEOUT, "");
+        else if (c->idle_ms > 0 && now - c->moved_at >= c->idle_ms)
+            cut(c, COPY_IDLE, "");
+        else if (c->fd >= 0 && os_peer_silent(c->fd, (unsigned)c->peer_seconds, &unused))
+            cut(c, COPY_TIMEOUT, "");
+    }
+}
+
+static int set_up(void)
+{
+    size_t window = task->format == MUX_V1 ? 65536 : 262144;
+
+    channel = seat->channel;
+    queue_size = window + JOB_FIRST;
+    table = calloc((size_t)task->most, sizeof *table);
+    polled = calloc((size_t)task->most + 2, sizeof *polled);
+    if (table == NULL || polled == NULL)
+        return -1;
+    for (int i = 0; i < task->most; i++)
+        if ((table[i].queue = malloc(queue_size)) == NULL)
+            return -1;
+    return mux_init(&mux, task->format, task->dialler, task->most + 1, &hooks, NULL);
+}
+
+static void begin(void)
+{
+    if (task->dialler) {
+        address_stream = mux_open(&mux, NULL);
+        return;
+    }
+    memcpy(input, task->head, sizeof task->head);
+    input_len = sizeof task->head;
+    feed();
+}
+
+static void round_once(void)
+{
+    long long now = clock_ms(), next = connected ? mux_tick(&mux, now) : now + LOOK_MS;
+    static long long look_at;
+
+    if (next < 0) {
+        mux_goaway(&mux, 0);
+        flush();
+        disconnect("timeout");
+        return;
+    }
+    flush();
+    want_all();
+    next = next < now + LOOK_MS ? next : now + LOOK_MS;
+    if (poll(polled, (nfds_t)task->most + 2, next > now ? (int)(next - now) : 0) > 0) {
+        if (connected && polled[0].revents != 0) {
+            flush();
+            if (connected && (polled[0].revents & (POLLIN | POLLHUP | POLLERR) || input_len > 0))
+                read_connection();
+        }
+        if (channel >= 0 && polled[1].revents != 0)
+            take_job();
+        turn = (turn + 1) % task->most;
+        for (int i = 0; i < task->most; i++) {
+            int which = (turn + i) % task->most;
+
+            react(&table[which], polled[2 + which].revents);
+        }
+    }
+    now = clock_ms();
+    if (now >= look_at) {
+        look_at = now + LOOK_MS;
+        look(now);
+    }
+}
+
+void mux_child_run(const struct transport_seat *the_seat, void *arg)
+{
+    seat = the_seat;
+    task = arg;
+    if (set_up() != 0) {
+        say(REPORT_OVER, 0, "memory");
+        return;
+    }
+    begin();
+    while (used > 0 || (connected && channel >= 0))
+        round_once();
+    if (connected) {
+        mux_goaway(&mux, 0);
+        flush();
+        disconnect("drain");
+    }
+}
