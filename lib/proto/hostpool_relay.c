@@ -264,6 +264,7 @@ static void stand_by(struct guest *g)
     struct hostpool *p = g->of;
     struct rendezvous *meeting = &p->service->meeting;
     struct ready *r = last_session < INT32_MAX ? slab_get(&readies) : NULL;
+    bool welcomed;
 
     if (r == NULL) {
         reject(g, "full");
@@ -275,17 +276,18 @@ static void stand_by(struct guest *g)
         .hooks = &standby_hooks,
         .owner = r,
     };
-    if (say_welcome(g, last_session) != 0 || rendezvous_stand_by(meeting, &r->standby) != 0) {
+    if (rendezvous_stand_by(meeting, &r->standby) != 0) {
         slab_put(&readies, r);
         reject(g, "full");
         return;
     }
+    welcomed = say_welcome(g, last_session) == 0;
     r->of = p;
     r->from = g->from;
     r->watch = (struct watch){.fd = guest_release(g), .ready = ready_readable, .owner = r};
     sock_probe(r->watch.fd);
-    if (loop_add(&r->watch, LOOP_READ) != 0)
-        rendezvous_stand_down(&r->standby, "descriptors");
+    if (!welcomed || loop_add(&r->watch, LOOP_READ) != 0)
+        rendezvous_stand_down(&r->standby, welcomed ? "descriptors" : "slow");
     rendezvous_match(meeting);
 }
 
