@@ -130,6 +130,9 @@ static void parse_relay(const char *text, unsigned default_port)
         if (port < 1)
             options_mistake(&program, "'%e' is not a RELAY: write HOST, HOST:PORT or [IPv6]:PORT, at most %d of them",
                             whole, UPLINK_HOSTS);
+        if (port > 65535 - proto->ports_above)
+            options_mistake(&program, "'%e' is not a RELAY: with %s:// its ports are PORT and what is above, up to %d",
+                            whole, proto->scheme, 65535 - proto->ports_above);
         r->port = (unsigned)port;
         relay_count++;
         text += len;

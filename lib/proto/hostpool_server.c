@@ -398,6 +398,7 @@ static void stop(void)
 const struct server_proto hostpool_server = {
     .scheme = "hostpool",
     .port = 8000,
+    .ports_above = 1,
     .direct = true,
     .ready = 10,
     .ready_least = 1,

@@ -41,6 +41,7 @@ struct server_hooks {
 struct server_proto {
     const char *scheme;
     unsigned port;                  /* the relay's where none is given */
+    int ports_above;                /* that the relay has besides */
     bool proves;                    /* it knows keys */
     bool chooses;                   /* a target may ask for its public port */
     bool direct;                    /* it makes its connections itself: not with via */
