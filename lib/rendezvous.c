@@ -209,7 +209,7 @@ static struct standby *take_standby(struct rendezvous *r, const struct addr *cli
 {
     struct standby *next;
 
-    for (struct standby *s = r->held ? NULL : r->servers.first; s != NULL; s = next) {
+    for (struct standby *s = r->servers.first; s != NULL && !r->held; s = next) {
         const char *reason;
 
         next = s->next;

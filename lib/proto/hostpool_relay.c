@@ -189,7 +189,7 @@ static int assign(void *owner, const struct addr *client)
     (void)client;
     loop_remove(&r->watch);
     tell_all(r->of, HOSTPOOL_OPEN, (int32_t)r->standby.mark);
-    return 0;
+    return r->of->hosts != NULL ? 0 : -1;       /* it may be that nobody took it */
 }
 
 static void stands_by_no_more(void *owner, const char *reason)
