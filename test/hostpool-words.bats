@@ -174,7 +174,7 @@ rest
 SCRIPT
     start_fake
     connect_greeter -r 1
-    wait_for ended data 1
+    wait_for test -s "$F/data.1/got"
     [ "$(cat "$F/data.1/got")" = greetings ]
     said connect '^pair service=pool '
     wait_said connect '^end service=pool .* reason=eof$'
