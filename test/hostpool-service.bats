@@ -1,6 +1,6 @@
 # hostpool: what a service of it is worth: sessions by checksum, limits, who is
-# behind a proxy, several host processes, the other protocols beside it, signals.
-# long: 60 s
+# behind a proxy, the other protocols beside it, the command line, signals.
+# long: 45 s
 
 load helper
 load auth
@@ -246,54 +246,6 @@ usage() {
     said relayd '^reject from=127\.0\.0\.1:[0-9]+ reason=proxy$' 2
 }
 
-# --- host processes
-
-@test "a host process that dies leaves none of its connections behind, and no client is given one" {
-    start_pool_for_hosts
-    start_host connect localhost:1
-    kill_sessions connect
-    wait_for standing 0
-    client
-    settled
-    not said relayd '^pair'
-    silent "$CLIENT_FD"
-    command_connection
-    spare
-    opened "$COMMAND_FD" 11
-    talks "$CLIENT_FD" "$DATA_FD"
-}
-
-@test "so it is where a client comes in the same moment" {
-    start_pool_for_hosts
-    start_host connect localhost:1
-    kill -STOP "${PID[relayd]}"
-    client
-    kill_sessions connect
-    kill -CONT "${PID[relayd]}"
-    wait_for standing 0
-    command_connection
-    spare
-    opened "$COMMAND_FD" 11
-    talks "$CLIENT_FD" "$DATA_FD"
-    [ "$(grep -c '^pair' "$D/relayd.err")" -eq 1 ]
-}
-
-@test "two host processes share 1,000 clients" {
-    start_pool_for_hosts "${MANY[@]}"
-    start_load
-    start_host connect "$LOAD" --max-sessions 1000
-    start_host connect2 "$LOAD" --max-sessions 1000
-    n=$(scaled 1000)
-    load_client "127.0.0.1:$CLIENTS" both --sessions "$n" --at-once 8 --bytes 1000
-    load_served "$n"
-    one=$(grep -c '^pair ' "$D/connect.err")
-    two=$(grep -c '^pair ' "$D/connect2.err")
-    echo "$one and $two"
-    [ $((one + two)) -eq "$n" ]
-    [ $((one - two)) -lt $((n / 10)) ]
-    [ $((two - one)) -lt $((n / 10)) ]
-}
-
 # --- beside other protocols
 
 @test "hostpool, tlsrelay and new in one relayd, all three used at once" {
@@ -420,7 +372,7 @@ usage() {
 }
 
 @test "SIGTERM: it leaves at once, and the sessions go on" {
-    start_pool
+    start_pool_for_hosts
     command_connection
     spares 2
     client

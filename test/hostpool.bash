@@ -160,3 +160,13 @@ start_host() {
 full() {
     wait_for standing "${1:-10}"
 }
+
+# A local server that says something first: sets LOCAL.
+start_greeter() {
+    local port
+
+    port=$(free_port)
+    start greeter socat "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr,backlog=128" "SYSTEM:echo greetings; cat"
+    wait_for listening "$port"
+    LOCAL=127.0.0.1:$port
+}
