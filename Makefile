@@ -64,7 +64,7 @@ $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 # What the tests call.
 TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden \
 	test/tools/liar test/tools/load test/tools/messages test/tools/plain_echo test/tools/plain_relay \
-	test/tools/ready_relay test/tools/remembers test/tools/storm
+	test/tools/pool_relay test/tools/ready_relay test/tools/remembers test/tools/storm
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
 FUZZED = $(COMMON) lib/dial.o lib/target.o lib/proto/tlsrelay_line.o

@@ -116,8 +116,9 @@ static struct session_plan plan_of(struct rendezvous *r, const struct addr *from
     };
 }
 
-static void pair(struct rendezvous *r, struct leg client, const struct addr *from, struct leg server, uint32_t mark,
-                 long long since)
+/* Returns 0, or -1: there was no process for it, and both are reset. */
+static int pair(struct rendezvous *r, struct leg client, const struct addr *from, struct leg server, uint32_t mark,
+                long long since)
 {
     struct session_plan plan = plan_of(r, from, mark, since);
     struct job job = session_job;
@@ -127,10 +128,11 @@ static void pair(struct rendezvous *r, struct leg client, const struct addr *fro
         leg_reset(&server);
         over(r, mark);
         refuse_leg(r, client, from, "limit");
-        return;
+        return -1;
     }
     leg_drop(&client);
     leg_drop(&server);
+    return 0;
 }
 
 /* Drops waiting clients whose connection has failed. Returns how many wait. */
@@ -222,7 +224,7 @@ static struct standby *take_standby(struct rendezvous *r, const struct addr *cli
 {
     struct standby *next;
 
-    for (struct standby *s = r->held ? NULL : r->servers.first; s != NULL; s = next) {
+    for (struct standby *s = r->servers.first; s != NULL && !r->held; s = next) {
         const char *reason;
 
         next = s->next;
@@ -293,14 +295,15 @@ void rendezvous_carry(struct waiter *w, struct transport *by)
 void rendezvous_match(struct rendezvous *r)
 {
     struct standby *s;
+    int paired = 0;
 
     sweep(r);
-    while (r->clients.first != NULL && (s = take_standby(r, &r->clients.first->from)) != NULL) {
+    while (paired == 0 && r->clients.first != NULL && (s = take_standby(r, &r->clients.first->from)) != NULL) {
         struct waiter *w = r->clients.first;
         struct addr from = w->from;
         long long since = w->since;
 
-        pair(r, forget(&r->clients, w), &from, s->leg, s->mark, since);
+        paired = pair(r, forget(&r->clients, w), &from, s->leg, s->mark, since);
         s->hooks->gone(s->owner, NULL);
     }
 }

@@ -5,6 +5,7 @@
 
 load helper
 load auth
+load hostpool
 
 # strace's names; a ? is for calls that not every machine has.
 FORK='?fork,?vfork,?clone,?clone3'
@@ -417,4 +418,32 @@ served_again() {
     stop storm KILL
     load_served 21
     said relayd "^end service=web .* up=$((n + 40)) down=$n .* reason=eof$"
+}
+
+@test "hostpool: a command that cannot be written costs that command connection, and no client its server" {
+    needs_strace
+    start_pool
+    command_connection
+    other=$COMMAND_FD
+    command_connection
+    spares 3
+    # The youngest is told first.
+    break_calls relayd write error=EAGAIN:when=1
+    client
+    opened "$other" 1
+    [ "$(rest "$COMMAND_FD")" = "= eof" ]
+    mend_calls relayd
+    wait_said relayd "^close service=hostpool-$CONTROL reason=slow from="
+    talks "$CLIENT_FD" "${SPARES[0]}"
+    # The last one: nobody would know of the client, which waits for the next.
+    break_calls relayd write error=EAGAIN:when=1
+    client
+    [ "$(rest "$other")" = "= eof" ]
+    mend_calls relayd
+    [ "$(rest "${SPARES[1]}")" = "= reset" ]
+    silent "${SPARES[2]}"
+    silent "$CLIENT_FD"
+    command_connection
+    opened "$COMMAND_FD" 3
+    talks "$CLIENT_FD" "${SPARES[2]}"
 }

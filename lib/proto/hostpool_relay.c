@@ -21,6 +21,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of the data connections that may stand by, the part that may be command connections: a host process has ten to one. */
+#define HOSTS_PART 8
+
 /* One LISTEN. */
 struct hostpool {
     struct endpoint *data;          /* its pool is the clients' port alone */
@@ -71,7 +74,7 @@ static int setup(const struct service_rules *the_rules, int listens, int ports)
     rules = the_rules;
     pools = calloc((size_t)listens, sizeof *pools);
     if (pools == NULL || endpoints_setup(&endpoints, listens) != 0 || hostpool_reader_setup() != 0 ||
-        slab_init(&hosts, sizeof(struct host), (size_t)rules->max_ready) != 0 ||
+        slab_init(&hosts, sizeof(struct host), (size_t)rules->max_ready / HOSTS_PART + 1) != 0 ||
         slab_init(&guests, sizeof(struct guest), (size_t)rules->max_unknown + 1) != 0)
         return -1;
     return slab_init(&readies, sizeof(struct ready), (size_t)rules->max_ready);
@@ -190,7 +193,7 @@ static int assign(void *owner, const struct addr *client)
     (void)client;
     loop_remove(&r->watch);
     tell_all(r->of, HOSTPOOL_OPEN, (int32_t)r->standby.mark);
-    return 0;
+    return r->of->hosts != NULL ? 0 : -1;       /* it may be that nobody took it */
 }
 
 static void stands_by_no_more(void *owner, const char *reason)
@@ -250,6 +253,16 @@ static void reject(struct guest *g, const char *reason)
     sock_reset(guest_release(g));
 }
 
+static int readies_from(const struct addr *source)
+{
+    struct ready *r;
+    int count = 0;
+
+    for (size_t i = 0; (r = slab_at(&readies, i)) != NULL; i++)
+        count += r->of != NULL && addr_same_host(&r->from, source);
+    return count;
+}
+
 static int say_welcome(const struct guest *g, int32_t session)
 {
     struct hostpool_welcome welcome = {.session = session, .port = g->of->service->port->number};
@@ -264,8 +277,10 @@ static void stand_by(struct guest *g)
 {
     struct hostpool *p = g->of;
     struct rendezvous *meeting = &p->service->meeting;
-    struct ready *r = last_session < INT32_MAX ? slab_get(&readies) : NULL;
+    bool many = last_session == INT32_MAX || readies_from(&g->from) >= rules->max_per_source;
+    struct ready *r = many ? NULL : slab_get(&readies);
     const char *refused;
+    bool welcomed;
 
     if (r == NULL) {
         reject(g, "full");
@@ -277,19 +292,19 @@ static void stand_by(struct guest *g)
         .hooks = &standby_hooks,
         .owner = r,
     };
-    /* Welcomed first: it may be assigned at once. */
-    refused = say_welcome(g, last_session) != 0 ? "slow" : rendezvous_stand_by(meeting, &r->standby);
+    refused = rendezvous_stand_by(meeting, &r->standby);
     if (refused != NULL) {
         slab_put(&readies, r);
         reject(g, refused);
         return;
     }
+    welcomed = say_welcome(g, last_session) == 0;
     r->of = p;
     r->from = g->from;
     r->watch = (struct watch){.fd = guest_release(g), .ready = ready_readable, .owner = r};
     sock_probe(r->watch.fd);
-    if (loop_add(&r->watch, LOOP_READ) != 0)
-        rendezvous_stand_down(&r->standby, "descriptors");
+    if (!welcomed || loop_add(&r->watch, LOOP_READ) != 0)
+        rendezvous_stand_down(&r->standby, welcomed ? "descriptors" : "slow");
     rendezvous_match(meeting);
 }
 

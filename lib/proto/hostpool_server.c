@@ -28,8 +28,12 @@
 /* A client that has nothing to say may be at its end before we are told that it is there. */
 #define END_MS 1000
 
-/* A relay that was away has all its host processes back at once: all but one of their connections come within so long. */
-#define SPREAD_MS 1000
+/*
+ * A relay that was away has all its host processes back at once: all but one of
+ * their connections come later, over so long a time.
+ */
+#define SETTLE_MS 500
+#define SPREAD_MS 2000
 
 /* How many clients we may be told of before we know which connection is theirs. */
 #define EARLY 64
@@ -332,30 +336,31 @@ static void readable(struct control *c)
         }
 }
 
-/* Data connections to the same relay are as good as they were. */
 static void begun(struct control *c)
 {
     struct link *l = (struct link *)c;
-    struct addr data = c->relay;
 
-    addr_set_port(&data, addr_port(&c->relay) - 1);
-    if (!addr_same_host(&data, &l->data) || addr_port(&data) != addr_port(&l->data))
-        drop_all(l);
-    l->data = data;
+    l->data = c->relay;
+    addr_set_port(&l->data, addr_port(&c->relay) - 1);
     l->told = false;
     for (int i = 1; i < l->most; i++) {
         unsigned dice = 0;
 
         os_random(&dice, sizeof dice);
-        l->spares[i].due = clock_ms() + dice % SPREAD_MS;
+        l->spares[i].due = clock_ms() + SETTLE_MS + dice % SPREAD_MS;
     }
     l->spares[0].due = clock_ms();
     make_due(l);
 }
 
+/* What waits goes with it: nobody would tell us of its client. So do the ids that it told: the next relay's begin anew. */
 static void dropped(struct control *c)
 {
-    hostpool_forget(&((struct link *)c)->in);
+    struct link *l = (struct link *)c;
+
+    hostpool_forget(&l->in);
+    memset(l->early, 0, sizeof l->early);
+    drop_all(l);
 }
 
 static int offer(const struct offering *o, const struct server_hooks *hooks)
