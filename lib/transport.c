@@ -5,7 +5,6 @@
 
 #include "handover.h"
 #include "os.h"
-#include "sandbox.h"
 #include "session.h"
 #include "text.h"
 
@@ -56,7 +55,6 @@ static void become(const struct transport *t, int fd, int channel, const char *w
     text_init(&text, title, sizeof title);
     text_add(&text, "%s: %e", program_name, what);
     os_title(title);
-    sandbox_enter(false);
     body(&seat, arg);
     _exit(0);
 }

@@ -37,8 +37,9 @@ struct transport_seat {
 void transport_setup(const char *program, int reports);
 
 /*
- * Forks a process that runs body, which does not return, on a copy of fd. title
- * is what ps shows behind the program's name. The caller has set said, ended
+ * Forks a process that runs body on a copy of fd, and leaves when that returns.
+ * It enters the sandbox itself, when it has what it needs. title is what ps shows
+ * behind the program's name. The caller has set said, ended
  * and owner. -1 with errno.
  */
 int transport_start(struct transport *t, int fd, const char *title, void (*body)(const struct transport_seat *seat, void *arg), void *arg);

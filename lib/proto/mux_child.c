@@ -6,10 +6,12 @@
 #include "../clock.h"
 #include "../handover.h"
 #include "../os.h"
+#include "../sandbox.h"
 #include "../sock.h"
 #include "../text.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +24,8 @@
 /* How often it is looked whether a session's peer is gone, or has said nothing for too long, in milliseconds. */
 #define LOOK_MS 1000
 
-/* RST codes of both formats: a client's reset, and a further stream of the server (protocols.md). */
-#define CANCELLED 7
-static const uint32_t refused[] = {[MUX_V1] = 6, [MUX_V2] = 5};
-
-/* Of a stream that was closed by the peer's side altogether. */
-#define STREAM_CLOSED 4
+/* How many frames of one stream are read before the others have their turn. */
+#define FRAMES 4
 
 /* One session: a stream and a socket. */
 struct carried {
@@ -54,6 +52,7 @@ static struct mux mux;
 static struct carried *table;
 static struct pollfd *polled;
 static int channel, used, turn;
+static int high;                    /* all that are used stand below this in the table */
 static size_t queue_size;
 static bool connected = true;       /* the connection is there */
 static char address[MUX_ADDRESS];   /* the server's side: as far as it has come */
@@ -86,6 +85,8 @@ static struct carried *new_carried(void)
             table[i].fd = -1;
             table[i].moved_at = clock_ms();
             used++;
+            if (i >= high)
+                high = i + 1;
             return &table[i];
         }
     return NULL;
@@ -113,6 +114,8 @@ static void forget(struct carried *c, enum copy_end end, const char *text)
     os_give_back(c->queue, queue_size);
     c->used = false;
     used--;
+    while (high > 0 && !table[high - 1].used)
+        high--;
     if (c->known)
         report_end(&c->subject, end, text, task->dialler ? c->in : c->out, task->dialler ? c->out : c->in);
 }
@@ -133,7 +136,7 @@ static void close_socket(struct carried *c, bool gently)
 static void cut(struct carried *c, enum copy_end end, const char *text)
 {
     if (c->stream != NULL && connected)
-        mux_reset(&mux, c->stream, CANCELLED);
+        mux_reset(&mux, c->stream, MUX_RESET);
     c->stream = NULL;
     close_socket(c, false);
     forget(c, end, text);
@@ -278,7 +281,7 @@ static void stream_reset(void *owner, struct mux_stream *s, uint32_t code)
         return;
     c->stream = NULL;
     /* The peer has closed both ways: what comes from here is dropped, and that is all. */
-    if (code == STREAM_CLOSED && c->stream_end)
+    if (code == MUX_CLOSED && c->stream_end)
         finish(c);
     else
         cut(c, COPY_RESET, "");
@@ -296,13 +299,13 @@ static uint32_t told_the_address(struct mux_stream *s)
     unsigned char *to;
 
     if (address_len > 0)
-        return refused[task->format];
+        return mux_refused(task->format);
     address_len = 1;
     s->owner = NULL;
     address_stream = s;
     to = mux_room(&mux, s, &room);
     if (to == NULL || room < len)
-        return refused[task->format];
+        return mux_refused(task->format);
     memcpy(to, task->address, len);
     mux_sent(&mux, s, len);
     mux_end(&mux, s);
@@ -318,7 +321,7 @@ static uint32_t stream_opened(void *owner, struct mux_stream *s)
         return told_the_address(s);
     c = channel >= 0 ? new_carried() : NULL;
     if (c == NULL)
-        return refused[task->format];
+        return mux_refused(task->format);
     c->stream = s;
     s->owner = c;
     say(REPORT_CLIENT, s->id, "");
@@ -351,7 +354,7 @@ static void disconnect(const char *reason)
     why = reason;
     say(REPORT_OVER, 0, why);
     close(seat->fd);
-    for (int i = 0; i < task->most; i++) {
+    for (int i = 0; i < high; i++) {
         struct carried *c = &table[i];
 
         if (!c->used)
@@ -423,10 +426,10 @@ static void read_connection(void)
     }
 }
 
-/* From the socket to the stream: one frame at most, then it is the others' turn. */
-static void read_socket(struct carried *c)
+/* From the socket to the stream: a frame at most. Returns whether there may be more. */
+static bool read_frame(struct carried *c)
 {
-    size_t room;
+    size_t room = 0;
     unsigned char *to;
     ssize_t got;
     char waste[1024];
@@ -436,7 +439,7 @@ static void read_socket(struct carried *c)
     } else {
         to = mux_room(&mux, c->stream, &room);
         if (to == NULL)
-            return;
+            return false;
         got = read(c->fd, to, room);
     }
     if (got > 0 && c->stream != NULL) {
@@ -453,13 +456,21 @@ static void read_socket(struct carried *c)
     } else if (got < 0 && errno != EAGAIN && errno != EINTR) {
         cut_for(c, errno);
     }
+    return got > 0 && (size_t)got == room;
+}
+
+/* A few, then it is the others' turn. */
+static void read_socket(struct carried *c)
+{
+    for (int i = 0; i < FRAMES && read_frame(c); i++)
+        ;
 }
 
 /* What is handed over. */
 
 static struct carried *find(uint32_t id)
 {
-    for (int i = 0; i < task->most; i++)
+    for (int i = 0; i < high; i++)
         if (table[i].used && table[i].stream != NULL && table[i].stream->id == id)
             return &table[i];
     return NULL;
@@ -546,7 +557,7 @@ static void want_all(void)
     if (input_len > 0)      /* it waits for room first */
         polled[0].events = POLLOUT;
     want(&polled[1], channel, channel >= 0 ? POLLIN : 0);
-    for (int i = 0; i < task->most; i++) {
+    for (int i = 0; i < high; i++) {
         struct carried *c = &table[i];
         size_t room = 0;
         int events = 0;
@@ -602,7 +613,7 @@ static void react(struct carried *c, short events)
 /* Those that are silent or idle for too long. */
 static void look(long long now)
 {
-    for (int i = 0; i < task->most; i++) {
+    for (int i = 0; i < high; i++) {
         struct carried *c = &table[i];
         bool unused;
 
@@ -619,10 +630,8 @@ static void look(long long now)
 
 static int set_up(void)
 {
-    size_t window = task->format == MUX_V1 ? 65536 : 262144;
-
     channel = seat->channel;
-    queue_size = window + JOB_FIRST;
+    queue_size = mux_window(task->format) + JOB_FIRST;
     table = calloc((size_t)task->most, sizeof *table);
     polled = calloc((size_t)task->most + 2, sizeof *polled);
     if (table == NULL || polled == NULL)
@@ -644,10 +653,22 @@ static void begin(void)
     feed();
 }
 
+/* Each has its turn; which one is the first goes round. */
+static void react_all(int count)
+{
+    turn = count > 0 ? (turn + 1) % count : 0;
+    for (int i = 0; i < count; i++) {
+        int which = (turn + i) % count;
+
+        react(&table[which], polled[2 + which].revents);
+    }
+}
+
 static void round_once(void)
 {
-    long long now = clock_ms(), next = connected ? mux_tick(&mux, now) : now + LOOK_MS;
     static long long look_at;
+    long long now = clock_ms(), next = connected ? mux_tick(&mux, now) : LLONG_MAX;
+    int count = high;
 
     if (next < 0) {
         mux_goaway(&mux, 0);
@@ -658,20 +679,12 @@ static void round_once(void)
     flush();
     want_all();
     next = next < now + LOOK_MS ? next : now + LOOK_MS;
-    if (poll(polled, (nfds_t)task->most + 2, next > now ? (int)(next - now) : 0) > 0) {
-        if (connected && polled[0].revents != 0) {
-            flush();
-            if (connected && (polled[0].revents & (POLLIN | POLLHUP | POLLERR) || input_len > 0))
-                read_connection();
-        }
+    if (poll(polled, (nfds_t)count + 2, next > now ? (int)(next - now) : 0) > 0) {
+        react_all(count);
+        if (connected && polled[0].revents != 0)
+            read_connection();
         if (channel >= 0 && polled[1].revents != 0)
             take_job();
-        turn = (turn + 1) % task->most;
-        for (int i = 0; i < task->most; i++) {
-            int which = (turn + i) % task->most;
-
-            react(&table[which], polled[2 + which].revents);
-        }
     }
     now = clock_ms();
     if (now >= look_at) {
@@ -688,6 +701,7 @@ void mux_child_run(const struct transport_seat *the_seat, void *arg)
         say(REPORT_OVER, 0, "memory");
         return;
     }
+    sandbox_enter(false);
     begin();
     while (used > 0 || (connected && channel >= 0))
         round_once();

@@ -11,6 +11,7 @@
 #define MUX_CHILD_H
 
 #include "mux.h"
+#include "../addr.h"
 #include "../transport.h"
 
 /* The longest public address, HOST:PORT. */

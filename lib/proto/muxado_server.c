@@ -110,7 +110,7 @@ static void nothing(struct control *control)
     (void)control;
 }
 
-static int offer(const struct offering *o, const struct server_hooks *hooks, enum mux_format format, const char *proto)
+static int offer(const struct offering *o, const struct server_hooks *hooks, enum mux_format format)
 {
     struct link *l = calloc(1, sizeof *l);
 
@@ -118,7 +118,7 @@ static int offer(const struct offering *o, const struct server_hooks *hooks, enu
         return -1;
     l->format = format;
     l->control = (struct control){
-        .proto = proto,
+        .proto = "muxado",
         .begun = begun,
         .readable = nothing,
         .dropped = dropped,
@@ -132,12 +132,12 @@ static int offer(const struct offering *o, const struct server_hooks *hooks, enu
 
 static int offer_v1(const struct offering *o, const struct server_hooks *hooks)
 {
-    return offer(o, hooks, MUX_V1, "muxado");
+    return offer(o, hooks, MUX_V1);
 }
 
 static int offer_v2(const struct offering *o, const struct server_hooks *hooks)
 {
-    return offer(o, hooks, MUX_V2, "muxado2");
+    return offer(o, hooks, MUX_V2);
 }
 
 static void stop(void)
