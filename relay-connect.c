@@ -48,7 +48,7 @@ static const struct option options[] = {
     {'k', "key", "FILE", "its own line of the relay's key file", .text = &key_file},
     {'n', "name", "NAME", "the service's name (default: the key's, else the machine's)", .text = &base_name},
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
-    {'r', "ready", "N", "connections of each TARGET made ahead of its clients, up to 64 (0; hostpool: 10)",
+    {'r', "ready", "N", "connections of each TARGET made ahead, up to 64 (0; hostpool: 10)",
      .number = &ready, .min = 0, .max = 64},
     {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
@@ -71,7 +71,8 @@ static const struct program program = {
     .name = "relay-connect",
     .synopsis = "  relay-connect [options] RELAY TARGET...\n"
                 "  relay-connect [options] RELAY -- COMMAND [ARG...]\n"
-                "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]; PROTO: new, tlsrelay, hostpool\n"
+                "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]\n"
+                "  PROTO: new, tlsrelay, hostpool\n"
                 "  TARGET: [NAME=][PUBLIC:]HOST:PORT or [NAME=][PUBLIC:]/path/of/socket or -\n",
     .closing = "Prints the public address of each TARGET. A COMMAND serves each client, as\n"
                "under inetd; - serves one from standard input and output.\n"
@@ -131,7 +132,8 @@ static void parse_relay(const char *text)
             options_mistake(&program, "'%e' is not a RELAY: write HOST, HOST:PORT or [IPv6]:PORT, at most %d of them",
                             whole, UPLINK_HOSTS);
         if (port + proto->ports_above > 65535)
-            options_mistake(&program, "'%e' is not a RELAY: %s:// uses the port above, too", whole, proto->scheme);
+            options_mistake(&program, "'%e' is not a RELAY: PORT is at most %u, as %s:// uses the port above, too", whole,
+                            65535 - proto->ports_above, proto->scheme);
         r->port = (unsigned)port;
         relay_count++;
         text += len;

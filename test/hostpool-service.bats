@@ -132,7 +132,7 @@ usage() {
     dial "127.0.0.1:$CONTROL"
     say_bytes "$FD" "$HELLO"
     [ "$(rest "$FD" | tr -d '\0')" = "= reset" ]
-    said relayd '^reject from=127\.0\.0\.1:[0-9]+ reason=full$'
+    said relayd '^reject from=127\.0\.0\.1:[0-9]+ reason=limit$'
 }
 
 @test "--max-sessions, --max-per-service: further clients are refused, and cost no data connection" {
