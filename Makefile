@@ -54,7 +54,7 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/transport.h \
 	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/attach.h \
 	lib/proto/control.h lib/proto/endpoint.h lib/proto/hostpool_message.h lib/proto/hostpool_reader.h \
-	lib/proto/mux.h lib/proto/mux_frame.h lib/proto/new_auth.h lib/proto/new_claim.h lib/proto/new_conn.h lib/proto/new_line.h \
+	lib/proto/mux.h lib/proto/mux_child.h lib/proto/mux_frame.h lib/proto/new_auth.h lib/proto/new_claim.h lib/proto/new_conn.h lib/proto/new_line.h \
 	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h \
 	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/protobuf.h lib/proto/relay_proto.h \
 	lib/proto/server_proto.h lib/proto/tlsrelay_line.h
@@ -75,7 +75,7 @@ FUZZ = $(FUZZERS)
 
 test-tools: $(TOOLS) $(FUZZERS) bench/load
 
-CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/transport.o lib/wipe.o \
+CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/wipe.o \
 	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/tlsrelay_line.o
 
 test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
@@ -86,7 +86,7 @@ MESSAGES = lib/proto/hostpool_message.o lib/proto/protobuf.o lib/addr.o lib/name
 test/tools/messages: test/tools/messages.c $(MESSAGES) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/messages.c $(MESSAGES)
 
-SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/transport.o lib/wipe.o
+SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/wipe.o
 
 test/tools/forbidden: test/tools/forbidden.c $(SANDBOX) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/forbidden.c $(SANDBOX)
