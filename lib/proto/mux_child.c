@@ -518,6 +518,7 @@ static void take_up(struct carried *c, const struct job *job, int fd)
 static void do_job(const struct job *job, int fd)
 {
     struct carried *c = job->number != 0 ? find(job->number) : new_carried();
+
     if (c != NULL && job->number == 0)
         c->stream = connected ? mux_open(&mux, c) : NULL;
     if (c == NULL || c->stream == NULL) {
@@ -633,7 +634,7 @@ static void look(long long now)
 
         if (!c->used)
             continue;
-        if (c->fd < 0 ? !c->stream_end && now - c->moved_at >= HANDED_MS : c->connecting && now >= c->deadline)
+        if (c->fd < 0 ? now - c->moved_at >= HANDED_MS : c->connecting && now >= c->deadline)
             cut(c, COPY_TIMEOUT, "");
         else if (c->idle_ms > 0 && now - c->moved_at >= c->idle_ms)
             cut(c, COPY_IDLE, "");
