@@ -21,7 +21,7 @@
 /* The most that waits to be sent, in bytes: as much DATA as a v1 stream's window, and the reserve. */
 #define MUX_OUT (65536 + MUX_RESERVE)
 
-/* v1's heartbeats, in ms: one so often, and how long after one that came back the next one may. Both are the original's. */
+/* v1's heartbeats, in ms: one so often, and how long until the next one has come back. Both are the original's. */
 #define MUX_BEAT_MS 3000
 #define MUX_DEAD_MS 13000
 
