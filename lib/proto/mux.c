@@ -144,8 +144,7 @@ static struct mux_stream *add(struct mux *m, uint32_t id, bool beats)
     return s;
 }
 
-/* The peer's frames find it no more. */
-static void detach(struct mux *m, struct mux_stream *s)
+static void forget(struct mux *m, struct mux_stream *s)
 {
     struct mux_stream **at = bucket(m, s->id);
 
@@ -157,11 +156,6 @@ static void detach(struct mux *m, struct mux_stream *s)
         m->current = NULL;
     if (m->beat == s)
         m->beat = NULL;
-}
-
-static void forget(struct mux *m, struct mux_stream *s)
-{
-    detach(m, s);
     slab_put(&m->streams, s);
 }
 
@@ -180,7 +174,7 @@ static void settle(struct mux *m, struct mux_stream *s)
     }
     if (s->resets) {
         put_number(m, MUX_RST, s->id, s->owed);
-        slab_put(&m->streams, s);
+        forget(m, s);
         return;
     }
     if (s->owed > 0) {
@@ -280,7 +274,8 @@ void mux_end(struct mux *m, struct mux_stream *s)
 
 void mux_reset(struct mux *m, struct mux_stream *s, uint32_t code)
 {
-    detach(m, s);
+    if (m->current == s)
+        m->current = NULL;
     s->resets = true;
     s->owed = code;
     settle(m, s);
@@ -432,7 +427,9 @@ static void act(struct mux *m)
             return;
         }
         m->current = find(m, f->id);
-        if (f->type == MUX_DATA)
+        if (m->current != NULL && m->current->resets)
+            m->current = NULL;
+        else if (f->type == MUX_DATA)
             begin_data(m, f->data);
         else if (f->type == MUX_WNDINC)
             take_window(m, m->current, n);

@@ -295,10 +295,12 @@ static void finish(struct side *side)
     written(side, MUX_OUT);
     MUST(side->m.dead || (!side->m.owing && side->head_len == 0 && side->rest == 0));
     for (size_t i = 0; (s = slab_at(&side->m.streams, i)) != NULL; i++)
-        if (s->id != 0 && !s->beats && !s->resets) {
-            sane(side, s);
-            MUST(((struct flow *)s->owner)->s == s || s->owes_end);
+        if (s->id != 0 && !s->beats) {
             used++;
+            MUST(!s->resets || side->m.dead);
+            if (!s->resets)
+                sane(side, s);
+            MUST(s->resets || ((struct flow *)s->owner)->s == s || s->owes_end);
         }
     MUST(side->m.left == STREAMS - used && side->m.left >= 0);
     free(side->m.streams.records);
