@@ -25,11 +25,11 @@ static struct side {
         bool ended, finished;
     } flows[STREAMS];
     size_t told, sent;          /* bytes of DATA */
-    unsigned char out[4 * LONGEST];     /* what was sent, its beginning */
     size_t out_len;
     unsigned char head[MUX_HEAD];       /* of what is sent */
     size_t head_len, rest;
     bool last;                  /* GOAWAY was sent */
+    unsigned char out[4 * LONGEST];     /* what was sent, its beginning: out_len bytes */
 } sides[2];
 
 static void sane(const struct side *side, const struct mux_stream *s)
@@ -194,18 +194,14 @@ static void written(struct side *side, size_t most)
     mux_written(&side->m, len);
 }
 
-/* Each piece in memory of exactly its size. Returns whether the session goes on. */
+/* Returns whether the session goes on. */
 static bool give(struct side *side, const uint8_t *bytes, size_t len)
 {
-    char *copy = malloc(len > 0 ? len : 1);
     size_t at = 0;
     bool good = true;
 
-    MUST(copy != NULL);
-    if (len > 0)
-        memcpy(copy, bytes, len);
     while (good && at < len) {
-        ssize_t n = mux_input(&side->m, (unsigned char *)copy + at, len - at);
+        ssize_t n = mux_input(&side->m, bytes + at, len - at);
 
         good = n >= 0;
         MUST(!good || (size_t)n <= len - at);
@@ -218,6 +214,19 @@ static bool give(struct side *side, const uint8_t *bytes, size_t len)
             written(side, MUX_OUT);
         }
     }
+    return good;
+}
+
+/* In memory of exactly its size. */
+static bool give_copy(struct side *side, const uint8_t *bytes, size_t len)
+{
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    bool good;
+
+    MUST(copy != NULL);
+    if (len > 0)
+        memcpy(copy, bytes, len);
+    good = give(side, copy, len);
     free(copy);
     return good;
 }
@@ -281,7 +290,7 @@ static void act(struct side *side, uint8_t op, uint8_t n, long long *now)
 
 static void begin(struct side *side, unsigned how)
 {
-    memset((char *)side + sizeof side->m, 0, sizeof *side - sizeof side->m);
+    memset((char *)side + sizeof side->m, 0, offsetof(struct side, out) - sizeof side->m);
     MUST(mux_init(&side->m, how & 1 ? MUX_V2 : MUX_V1, how & DIALLER, STREAMS, &hooks, side) == 0);
     side->how = how;
 }
@@ -321,7 +330,7 @@ static bool check_cuts(unsigned how, const uint8_t *bytes, size_t len)
         act(&sides[i], 6, 0, &now);
         act(&sides[i], 6, 100, &now);
     }
-    good = give(&sides[0], bytes, len);
+    good = give_copy(&sides[0], bytes, len);
     for (size_t i = 0; i < len; i++)
         if (!give(&sides[1], bytes + i, 1))
             break;
@@ -353,7 +362,7 @@ static bool check_actions(unsigned how, const uint8_t *bytes, size_t len)
         len--;
         if (n > len)
             n = len;
-        good = give(side, bytes, n);
+        good = give_copy(side, bytes, n);
         bytes += n;
         len -= n;
     }
