@@ -54,7 +54,8 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/transport.h \
 	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/attach.h \
 	lib/proto/control.h lib/proto/endpoint.h lib/proto/hostpool_message.h lib/proto/hostpool_reader.h \
-	lib/proto/mux.h lib/proto/mux_child.h lib/proto/mux_frame.h lib/proto/new_auth.h lib/proto/new_claim.h lib/proto/new_conn.h lib/proto/new_line.h \
+	lib/proto/mux.h lib/proto/mux_child.h lib/proto/mux_frame.h lib/proto/new_auth.h \
+	lib/proto/new_claim.h lib/proto/new_conn.h lib/proto/new_line.h \
 	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h \
 	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/protobuf.h lib/proto/relay_proto.h \
 	lib/proto/server_proto.h lib/proto/tlsrelay_line.h
@@ -63,13 +64,14 @@ $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
 # What the tests call.
 TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden \
-	test/tools/liar test/tools/load test/tools/messages test/tools/plain_echo test/tools/plain_relay \
-	test/tools/pool_relay test/tools/ready_relay test/tools/remembers test/tools/storm
+	test/tools/liar test/tools/load test/tools/messages test/tools/mux test/tools/plain_echo \
+	test/tools/plain_relay test/tools/pool_relay test/tools/ready_relay test/tools/remembers \
+	test/tools/storm
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
 FUZZED = $(COMMON) lib/dial.o lib/target.o lib/proto/tlsrelay_line.o
 FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/hostpool_message test/fuzz/keyfile test/fuzz/line \
-	test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text \
+	test/fuzz/mux test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text \
 	test/fuzz/tlsrelay_line
 FUZZ = $(FUZZERS)
 
@@ -85,6 +87,11 @@ MESSAGES = lib/proto/hostpool_message.o lib/proto/protobuf.o lib/addr.o lib/name
 
 test/tools/messages: test/tools/messages.c $(MESSAGES) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/messages.c $(MESSAGES)
+
+MUX = lib/proto/mux.o lib/proto/mux_frame.o lib/slab.o
+
+test/tools/mux: test/tools/mux.c $(MUX) $(HEADERS)
+	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/mux.c $(MUX)
 
 SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/wipe.o
 

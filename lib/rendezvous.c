@@ -278,18 +278,22 @@ void rendezvous_claimed(struct waiter *client, struct leg server)
     pair(r, forget(&r->clients, client), &from, server, 0, since);
 }
 
-void rendezvous_carry(struct waiter *w, struct transport *by)
+int rendezvous_carry(struct waiter *w, struct transport *by)
 {
     struct rendezvous *r = w->at;
-    struct addr from = w->from;
-    struct session_plan plan = plan_of(r, &from, 0, w->since);
+    struct session_plan plan = plan_of(r, &w->from, 0, w->since);
     struct job job = session_job;
-    struct leg client = forget(&r->clients, w);
+    struct leg client;
 
-    if (session_carry(&plan, by, &job, client.rfd) < 0)
-        refuse_leg(r, client, &from, "limit");
-    else
-        leg_drop(&client);
+    if (session_carry(&plan, by, &job, w->leg.rfd) < 0) {
+        if (errno == EAGAIN)
+            return -1;
+        rendezvous_refuse(w, "gone");
+        return 0;
+    }
+    client = forget(&r->clients, w);
+    leg_drop(&client);
+    return 0;
 }
 
 void rendezvous_match(struct rendezvous *r)

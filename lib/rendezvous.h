@@ -120,8 +120,11 @@ void rendezvous_refuse(struct waiter *client, const char *reason);
 /* Takes a server's leg for this client, by its id. The id is used up. */
 void rendezvous_claimed(struct waiter *client, struct leg server);
 
-/* Hands a client that waits to the process that carries its server's sessions, as from announce. */
-void rendezvous_carry(struct waiter *client, struct transport *by);
+/*
+ * Hands a client that waits to the process that carries its server's sessions,
+ * as from announce. -1: that does not keep up just now, and the client still waits.
+ */
+int rendezvous_carry(struct waiter *client, struct transport *by);
 
 /* Announces every waiting client (again), the longest waiting first. */
 void rendezvous_announce_all(struct rendezvous *r);

@@ -266,6 +266,14 @@ static const char *why_not(const struct attacher *by)
     return session_count() >= by->offering->max_sessions ? "too many sessions" : NULL;
 }
 
+static void log_refuse(const struct task *t, int error)
+{
+    char client[ADDR_TEXT];
+
+    lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=limit error=%e", t->offering->name,
+                  addr_text(t->attach->client, client), strerror(error));
+}
+
 static void stdio_served(void *owner, const struct addr *client, enum copy_end end, uint32_t mark)
 {
     const struct attacher *by = owner;
@@ -285,13 +293,11 @@ int attach_start(struct attacher *by, const struct attach *a)
         .owner = by,
     };
     pid_t pid = start_shared(&task, &plan);
-    char client[ADDR_TEXT];
 
     if (pid == 0)
         pid = start_own(&task, &plan);
     if (pid < 0) {
-        lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=limit error=%e", by->offering->name,
-                      addr_text(a->client, client), strerror(errno));
+        log_refuse(&task, errno);
         return -1;
     }
     if (only_one) {
@@ -315,7 +321,11 @@ static int carry_directly(const struct task *t, struct session_plan *plan, struc
     if (fd < 0)
         text_copy(job->why, sizeof job->why, t->turn_away != NULL ? t->turn_away : strerror(errno));
     make_header(t, &job->server);
-    session_carry(plan, carrier, job, fd);
+    if (session_carry(plan, carrier, job, fd) < 0) {
+        log_refuse(t, errno);
+        job->subject = (struct report_subject){0};
+        transport_give(carrier, job, -1);
+    }
     close_one(fd);
     return 0;
 }

@@ -24,6 +24,10 @@
 /* How often it is looked whether a session's peer is gone, or has said nothing for too long, in milliseconds. */
 #define LOOK_MS 1000
 
+/* How long the relay may take to tell the public address, and the parent to hand a connection over, in milliseconds. */
+#define ADDRESS_MS 10000
+#define HANDED_MS 10000
+
 /* How many frames of one stream are read before the others have their turn. */
 #define FRAMES 4
 
@@ -58,6 +62,7 @@ static bool connected = true;       /* the connection is there */
 static char address[MUX_ADDRESS];   /* the server's side: as far as it has come */
 static size_t address_len;
 static struct mux_stream *address_stream;
+static long long address_due;       /* clock_ms */
 static const char *why = "eof";     /* it is over */
 
 static void say(enum report_kind kind, uint32_t number, const char *text)
@@ -109,8 +114,6 @@ static void report_end(const struct report_subject *subject, enum copy_end end, 
 /* Its socket and its stream are dealt with. */
 static void forget(struct carried *c, enum copy_end end, const char *text)
 {
-    if (c->stream != NULL)
-        c->stream->owner = NULL;
     os_give_back(c->queue, queue_size);
     c->used = false;
     used--;
@@ -132,12 +135,24 @@ static void close_socket(struct carried *c, bool gently)
     c->fd = -1;
 }
 
+/* Its stream has nothing more to do with it, whatever may come of that. NULL: there was none. */
+static struct mux_stream *let_go(struct carried *c)
+{
+    struct mux_stream *s = c->stream;
+
+    if (s != NULL)
+        s->owner = NULL;
+    c->stream = NULL;
+    return s;
+}
+
 /* Both ends see a reset. */
 static void cut(struct carried *c, enum copy_end end, const char *text)
 {
-    if (c->stream != NULL && connected)
-        mux_reset(&mux, c->stream, MUX_RESET);
-    c->stream = NULL;
+    struct mux_stream *s = let_go(c);
+
+    if (s != NULL && connected)
+        mux_reset(&mux, s, MUX_RESET);
     close_socket(c, false);
     forget(c, end, text);
 }
@@ -156,7 +171,6 @@ static bool finish(struct carried *c)
 {
     if (!c->write_end || !(c->read_end || c->stream == NULL))
         return false;
-    c->stream = NULL;
     close_socket(c, true);
     forget(c, COPY_EOF, "");
     return true;
@@ -266,7 +280,7 @@ static void stream_ended(void *owner, struct mux_stream *s)
         return;
     c->stream_end = true;
     if (c->read_end)
-        c->stream = NULL;       /* both ways: mux has forgotten it */
+        let_go(c);
     end_writing(c);
 }
 
@@ -279,7 +293,7 @@ static void stream_reset(void *owner, struct mux_stream *s, uint32_t code)
         address_stream = NULL;
     if (c == NULL)
         return;
-    c->stream = NULL;
+    let_go(c);
     /* The peer has closed both ways: what comes from here is dropped, and that is all. */
     if (code == MUX_CLOSED && c->stream_end)
         finish(c);
@@ -359,7 +373,7 @@ static void disconnect(const char *reason)
 
         if (!c->used)
             continue;
-        c->stream = NULL;
+        let_go(c);
         if (!c->stream_end)
             cut(c, COPY_RESET, "");
         else if (!finish(c) && c->fd < 0)
@@ -447,11 +461,11 @@ static bool read_frame(struct carried *c)
         c->out += (size_t)got;
         c->moved_at = clock_ms();
     } else if (got == 0) {
+        struct mux_stream *s = c->stream_end ? let_go(c) : c->stream;
+
         c->read_end = true;
-        if (c->stream != NULL)
-            mux_end(&mux, c->stream);
-        if (c->stream_end)
-            c->stream = NULL;
+        if (s != NULL)
+            mux_end(&mux, s);
         finish(c);
     } else if (got < 0 && errno != EAGAIN && errno != EINTR) {
         cut_for(c, errno);
@@ -512,30 +526,38 @@ static void take_up(struct carried *c, const struct job *job, int fd)
         drain(c);
 }
 
-static void take_job(void)
+static void do_job(const struct job *job, int fd)
 {
-    struct job job;
-    int fd = -1;
-    ssize_t got = handover_take(channel, &job, sizeof job, &fd, 1, MSG_DONTWAIT);
-    struct carried *c;
+    struct carried *c = job->number != 0 ? find(job->number) : new_carried();
 
-    if (got != (ssize_t)sizeof job) {
-        if (got < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        close(channel);
-        channel = -1;
-        return;
-    }
-    c = job.number != 0 ? find(job.number) : new_carried();
-    if (c != NULL && job.number == 0)
+    if (c != NULL && job->number == 0)
         c->stream = connected ? mux_open(&mux, c) : NULL;
     if (c == NULL || c->stream == NULL) {
         if (c != NULL)
             forget(c, COPY_RESET, "");
-        refuse_job(&job, fd);
+        refuse_job(job, fd);
         return;
     }
-    take_up(c, &job, fd);
+    take_up(c, job, fd);
+}
+
+/* All that are there: the channel has room for some only. */
+static void take_jobs(void)
+{
+    while (channel >= 0) {
+        struct job job;
+        int fd = -1;
+        ssize_t got = handover_take(channel, &job, sizeof job, &fd, 1, MSG_DONTWAIT);
+
+        if (got == (ssize_t)sizeof job) {
+            do_job(&job, fd);
+            continue;
+        }
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        close(channel);
+        channel = -1;
+    }
 }
 
 /* The loop. */
@@ -613,13 +635,17 @@ static void react(struct carried *c, short events)
 /* Those that are silent or idle for too long. */
 static void look(long long now)
 {
+    if (connected && task->dialler && address_stream != NULL && now >= address_due) {
+        flush();
+        disconnect("slow");
+    }
     for (int i = 0; i < high; i++) {
         struct carried *c = &table[i];
         bool unused;
 
         if (!c->used)
             continue;
-        if (c->connecting && now >= c->deadline)
+        if (c->fd < 0 ? now - c->moved_at >= HANDED_MS : c->connecting && now >= c->deadline)
             cut(c, COPY_TIMEOUT, "");
         else if (c->idle_ms > 0 && now - c->moved_at >= c->idle_ms)
             cut(c, COPY_IDLE, "");
@@ -646,6 +672,7 @@ static void begin(void)
 {
     if (task->dialler) {
         address_stream = mux_open(&mux, NULL);
+        address_due = clock_ms() + ADDRESS_MS;
         return;
     }
     memcpy(input, task->head, sizeof task->head);
@@ -684,7 +711,7 @@ static void round_once(void)
         if (connected && polled[0].revents != 0)
             read_connection();
         if (channel >= 0 && polled[1].revents != 0)
-            take_job();
+            take_jobs();
     }
     now = clock_ms();
     if (now >= look_at) {

@@ -21,6 +21,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* How soon a client is handed over where the process did not keep up, in milliseconds. */
+#define AGAIN_MS 20
+
 /* Bytes that tell the format. */
 #define HEAD 4
 
@@ -36,6 +39,7 @@ struct server {
     enum mux_format format;
     struct service *service;
     struct transport transport;
+    struct timer again;             /* for clients that it did not keep up with */
     bool leaving;                   /* it takes no more clients */
 };
 
@@ -76,6 +80,7 @@ static void close_service(struct server *s, const char *reason)
 {
     if (s->service == NULL)
         return;
+    timer_stop(&s->again);
     transport_leave(&s->transport);
     service_close(s->service, reason);
     s->service = NULL;
@@ -88,9 +93,16 @@ static int announce(void *owner, struct waiter *client)
 
     if (s->leaving)
         rendezvous_refuse(client, "gone");
-    else
-        rendezvous_carry(client, &s->transport);
+    else if (rendezvous_carry(client, &s->transport) != 0 && !timer_is_set(&s->again))
+        timer_set(&s->again, AGAIN_MS);
     return 0;
+}
+
+static void announce_again(void *owner)
+{
+    struct server *s = owner;
+
+    rendezvous_announce_all(&s->service->meeting);
 }
 
 static void said(void *owner, const struct report *r)
@@ -136,6 +148,7 @@ static void serve(struct server *s, struct port *port)
     s->service->owner = s;
     service_address(&s->reached, port->number, task.address);
     memcpy(task.head, s->head, HEAD);
+    s->again = (struct timer){.fire = announce_again, .owner = s};
     s->transport = (struct transport){.said = said, .ended = ended, .owner = s};
     sock_control_options(fd, rules->silence_seconds);
     release(s);
