@@ -146,6 +146,7 @@ static const struct instruction filter[] = {
     RETURN(ACT_KILL),
     ALLOW(__NR_read),
     ALLOW(__NR_write),
+    ALLOW(__NR_writev),
 #ifdef __NR_poll
     ALLOW(__NR_poll),
 #endif

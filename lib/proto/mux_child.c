@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* What is read of the connection at once. */
@@ -30,6 +31,9 @@
 
 /* How many frames of one stream are read before the others have their turn. */
 #define FRAMES 4
+
+/* How many pieces for one session are written at once. */
+#define JOINED 16
 
 /* One session: a stream and a socket. */
 struct carried {
@@ -64,6 +68,11 @@ static size_t address_len;
 static struct mux_stream *address_stream;
 static long long address_due;       /* clock_ms */
 static const char *why = "eof";     /* it is over */
+
+/* What came for one session just now, in the input; see write_joined. */
+static struct iovec joined[JOINED];
+static int joined_count;
+static struct carried *joined_for;
 
 static void say(enum report_kind kind, uint32_t number, const char *text)
 {
@@ -114,6 +123,10 @@ static void report_end(const struct report_subject *subject, enum copy_end end, 
 /* Its socket and its stream are dealt with. */
 static void forget(struct carried *c, enum copy_end end, const char *text)
 {
+    if (joined_for == c) {
+        joined_for = NULL;
+        joined_count = 0;
+    }
     os_give_back(c->queue, queue_size);
     c->used = false;
     used--;
@@ -231,12 +244,44 @@ static void drain(struct carried *c)
     end_writing(c);
 }
 
+/*
+ * Frames are short, and one write of several takes little more time than one of
+ * each: what comes for one session is joined, until another's comes, or no more
+ * is at hand.
+ */
+static void write_joined(void)
+{
+    struct carried *c = joined_for;
+    int count = joined_count;
+    size_t put = 0;
+
+    joined_for = NULL;
+    joined_count = 0;
+    if (c == NULL)
+        return;
+    if (c->len == 0 && c->fd >= 0 && !c->connecting) {
+        ssize_t done = writev(c->fd, joined, count);
+
+        if (done < 0 && errno != EAGAIN && errno != EINTR) {
+            cut_for(c, errno);
+            return;
+        }
+        if (done > 0)
+            count_in(c, put = (size_t)done);
+    }
+    for (int i = 0; i < count; i++) {
+        size_t len = joined[i].iov_len, skip = put < len ? put : len;
+
+        enqueue(c, (const unsigned char *)joined[i].iov_base + skip, len - skip);
+        put -= skip;
+    }
+}
+
 /* What mux says. */
 
 static void took_data(void *owner, struct mux_stream *s, const unsigned char *bytes, size_t len)
 {
     struct carried *c = s->owner;
-    ssize_t put = 0;
 
     (void)owner;
     if (s == address_stream && task->dialler) {
@@ -249,19 +294,13 @@ static void took_data(void *owner, struct mux_stream *s, const unsigned char *by
         mux_consumed(&mux, s, len);
         return;
     }
-    if (c->len == 0 && c->fd >= 0 && !c->connecting) {
-        put = write(c->fd, bytes, len);
-        if (put < 0 && errno != EAGAIN && errno != EINTR) {
-            cut_for(c, errno);
-            return;
-        }
-        if (put > 0)
-            count_in(c, (size_t)put);
-        else
-            put = 0;
-    }
-    if ((size_t)put < len)
-        enqueue(c, bytes + put, len - (size_t)put);
+    if (joined_for != c || joined_count == JOINED)
+        write_joined();
+    /* It may have been cut by that. */
+    if (s->owner != c)
+        return;
+    joined[joined_count++] = (struct iovec){.iov_base = (void *)bytes, .iov_len = len};
+    joined_for = c;
 }
 
 static void stream_ended(void *owner, struct mux_stream *s)
@@ -278,6 +317,10 @@ static void stream_ended(void *owner, struct mux_stream *s)
     }
     if (c == NULL)
         return;
+    if (joined_for == c)
+        write_joined();
+    if (s->owner != c)
+        return;
     c->stream_end = true;
     if (c->read_end)
         let_go(c);
@@ -292,6 +335,10 @@ static void stream_reset(void *owner, struct mux_stream *s, uint32_t code)
     if (s == address_stream)
         address_stream = NULL;
     if (c == NULL)
+        return;
+    if (joined_for == c)
+        write_joined();
+    if (s->owner != c)
         return;
     let_go(c);
     /* The peer has closed both ways: what comes from here is dropped, and that is all. */
@@ -407,6 +454,7 @@ static void feed(void)
     while (connected && input_len > 0) {
         ssize_t took = mux_input(&mux, input + input_at, input_len);
 
+        write_joined();
         if (took < 0) {
             flush();
             disconnect("line");
@@ -476,8 +524,9 @@ static bool read_frame(struct carried *c)
 /* A few, then it is the others' turn. */
 static void read_socket(struct carried *c)
 {
-    for (int i = 0; i < FRAMES && read_frame(c); i++)
-        ;
+    /* Sent at once: the other side goes on with one while this one reads the next. */
+    for (int i = 0; i < FRAMES && c->used && c->fd >= 0 && read_frame(c); i++)
+        flush();
 }
 
 /* What is handed over. */
