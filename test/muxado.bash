@@ -8,7 +8,10 @@ declare -gA SAID_BY
 
 # hex TEXT: its bytes.
 hex() {
-    printf %s "$1" | od -An -v -t x1 | tr -d ' \n'
+    local all
+
+    all=$(printf %s "$1" | od -An -v -t x1)
+    echo "${all//[$' \n']/}"
 }
 
 # number N: 32 bits.
@@ -18,22 +21,25 @@ number() {
 
 # say_hex FD HEX...: in one write.
 say_hex() {
-    local all
+    local all=${*:2}
 
-    all=$(printf %s "${@:2}" | tr -d ' ')
+    all=${all// /}
     say_at_once "${SAID_BY[$1]-$1}" '%b' "$(sed 's/../\\x&/g' <<<"$all")"
 }
 
 # take FD COUNT: the hex of so many bytes, or of those that came.
 take() {
-    timeout $((8 * TIME_FACTOR)) head -c "$2" <&"$1" | od -An -v -t x1 | tr -d ' \n'
+    local all
+
+    all=$(timeout $((8 * TIME_FACTOR)) od -An -v -t x1 -N "$2" <&"$1")
+    echo "${all//[$' \n']/}"
 }
 
 # exactly FD HEX...: these bytes come next.
 exactly() {
-    local want got
+    local want=${*:2} got
 
-    want=$(printf %s "${@:2}" | tr -d ' ')
+    want=${want// /}
     got=$(take "$1" $((${#want} / 2)))
     [ "$got" = "$want" ] || { echo "wanted $want"; echo "got    $got"; return 1; }
 }
@@ -170,6 +176,21 @@ flows() {
     say_hex "$2" "$(window "$3" 5)" "$(data "$3" back)"
     [ "$(timeout 5 head -c 4 <&"$1")" = back ]
     told "$2" "$(window "$3" 4)"
+}
+
+# One that is to be harmed by nothing that others do: it has no heartbeats that would have to be sent back.
+bystander() {
+    local V=2
+
+    serve
+    session
+    BYSTANDER=("$CLIENT_FD" "$SERVER_FD" "$ID")
+}
+
+unharmed() {
+    local V=2
+
+    flows "${BYSTANDER[@]}"
 }
 
 # A client that talks.

@@ -12,17 +12,22 @@
 #include "../log.h"
 #include "../lograte.h"
 #include "../newcomers.h"
+#include "../os.h"
 #include "../preamble.h"
 #include "../slab.h"
 #include "../sock.h"
 #include "../text.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 /* How soon a client is handed over where the process did not keep up, in milliseconds. */
 #define AGAIN_MS 20
+
+/* How often it is looked whether those on hold have left, in milliseconds. */
+#define LOOK_MS 1000
 
 /* Bytes that tell the format. */
 #define HEAD 4
@@ -163,28 +168,55 @@ static void serve(struct server *s, struct port *port)
     close(fd);
 }
 
+/* What it has said since stands before its end, so reading would not find that. */
+static bool has_left(const struct server *s)
+{
+    struct pollfd p = {.fd = s->watch.fd, .events = os_poll_ended};
+
+    return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP | POLLNVAL | os_poll_ended)) != 0;
+}
+
+/* Those that have left are forgotten. Returns the one that has been on hold longest, or NULL; *any: some are. */
+static struct server *longest_on_hold(bool *any)
+{
+    struct server *s, *longest = NULL;
+
+    *any = false;
+    for (size_t i = 0; (s = slab_at(&servers, i)) != NULL; i++) {
+        if (s->pool == NULL || !s->place.counted || s->head_len < HEAD)
+            continue;
+        if (has_left(s)) {
+            close(release(s));
+            slab_put(&servers, s);
+            continue;
+        }
+        *any = true;
+        if (portpool_lowest(s->pool) != NULL && (longest == NULL || s->since < longest->since))
+            longest = s;
+    }
+    return longest;
+}
+
 static void serve_those_on_hold(void *unused)
 {
-    (void)unused;
-    for (;;) {
-        struct server *s, *longest = NULL;
+    struct server *longest;
+    bool any;
 
-        for (size_t i = 0; (s = slab_at(&servers, i)) != NULL; i++)
-            if (s->pool != NULL && s->place.counted && s->head_len == HEAD && portpool_lowest(s->pool) != NULL &&
-                (longest == NULL || s->since < longest->since))
-                longest = s;
-        if (longest == NULL)
-            return;
-        if (sock_broken(longest->watch.fd)) {
-            close(release(longest));
-            slab_put(&servers, longest);
-        } else {
-            serve(longest, portpool_lowest(longest->pool));
-        }
-    }
+    (void)unused;
+    while ((longest = longest_on_hold(&any)) != NULL)
+        serve(longest, portpool_lowest(longest->pool));
+    if (any)
+        timer_set(&retry, LOOK_MS);
 }
 
 /* A server that comes. */
+
+static void hold(struct server *s)
+{
+    loop_want(&s->watch, 0);
+    if (!timer_is_set(&retry))
+        timer_set(&retry, LOOK_MS);
+}
 
 static void known(struct server *s)
 {
@@ -197,7 +229,7 @@ static void known(struct server *s)
     else if (port != NULL)
         serve(s, port);
     else
-        loop_want(&s->watch, 0);
+        hold(s);
 }
 
 static void readable(void *owner, unsigned events)
