@@ -705,15 +705,20 @@ static void look(long long now)
 
 static int set_up(void)
 {
+    unsigned char *queues;
+
     channel = seat->channel;
     queue_size = mux_window(task->format) + JOB_FIRST;
     table = calloc((size_t)task->most, sizeof *table);
     polled = calloc((size_t)task->most + 2, sizeof *polled);
-    if (table == NULL || polled == NULL)
+    if (table == NULL || polled == NULL || (size_t)task->most > SIZE_MAX / queue_size)
+        return -1;
+    /* All in one, which is not touched before it is used. */
+    queues = malloc((size_t)task->most * queue_size);
+    if (queues == NULL)
         return -1;
     for (int i = 0; i < task->most; i++)
-        if ((table[i].queue = malloc(queue_size)) == NULL)
-            return -1;
+        table[i].queue = queues + (size_t)i * queue_size;
     return mux_init(&mux, task->format, task->dialler, task->most + 1, &hooks, NULL);
 }
 
