@@ -23,6 +23,7 @@ setup_file() {
 # start_server [serve TARGET|greet]: the library's, on relayd; sets PUBLIC.
 start_server() {
     [ $# -gt 0 ] || set -- serve
+    : >"$D/peer.out"
     start peer "$BATS_FILE_TMPDIR/muxado" "$1" "127.0.0.1:$CONTROL" "${@:2}"
     wait_for printed_or_gone peer
     read_public peer
@@ -104,18 +105,10 @@ start_echo() {
     start_load
     start_server serve "$LOAD"
     load_client "$PUBLIC" client-resets --sessions 20 --at-once 20 --bytes 100000
-    load_served 20
     wait_said relayd '^end .* reason=reset' 20
-    echoed_after
-}
-
-# And the connection to the server is as good as before.
-echoed_after() {
-    start_load
-    stop peer
-    start_server serve "$LOAD"
+    # And the connection to the server is as good as before.
     load_client "$PUBLIC" both --sessions 5 --bytes 100000
-    load_served 5
+    load_served 25
 }
 
 @test "its server closes first: a RST 4 comes for what the client does later, which harms nothing" {
@@ -168,7 +161,7 @@ echoed_after() {
     kill -STOP "$carrier"
     wait_at_most 25 gone peer
     kill -CONT "$carrier"
-    wait_said relayd "^close service=${POOL[0]} reason=(eof|reset)" 1
+    wait_said relayd "^close service=${POOL[0]} reason=" 2
 }
 
 @test "its server goes: its port is free, and its clients are reset" {
