@@ -63,13 +63,14 @@ $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
 # What the tests call.
 TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden \
-	test/tools/liar test/tools/load test/tools/messages test/tools/plain_echo test/tools/plain_relay \
-	test/tools/pool_relay test/tools/ready_relay test/tools/remembers test/tools/storm
+	test/tools/liar test/tools/load test/tools/messages test/tools/mux test/tools/plain_echo \
+	test/tools/plain_relay test/tools/pool_relay test/tools/ready_relay test/tools/remembers \
+	test/tools/storm
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
 FUZZED = $(COMMON) lib/dial.o lib/target.o lib/proto/tlsrelay_line.o
 FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/hostpool_message test/fuzz/keyfile test/fuzz/line \
-	test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text \
+	test/fuzz/mux test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text \
 	test/fuzz/tlsrelay_line
 FUZZ = $(FUZZERS)
 
@@ -86,7 +87,12 @@ MESSAGES = lib/proto/hostpool_message.o lib/proto/protobuf.o lib/addr.o lib/name
 test/tools/messages: test/tools/messages.c $(MESSAGES) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/messages.c $(MESSAGES)
 
-SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/transport.o lib/wipe.o
+MUX = lib/proto/mux.o lib/proto/mux_frame.o lib/slab.o
+
+test/tools/mux: test/tools/mux.c $(MUX) $(HEADERS)
+	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/mux.c $(MUX)
+
+SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/wipe.o
 
 test/tools/forbidden: test/tools/forbidden.c $(SANDBOX) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/forbidden.c $(SANDBOX)

@@ -32,6 +32,10 @@ replay() {
     replay line
 }
 
+@test "frames and streams of the protocol muxado" {
+    replay mux
+}
+
 @test "the lines of the protocol new" {
     replay new_line
 }

@@ -56,6 +56,12 @@ static size_t spare(const struct mux *m)
     return MUX_OUT - (m->to - m->from) - (m->went ? 0 : GOAWAY);
 }
 
+/* Room for what a stream settles, or opens with. */
+static bool roomy(const struct mux *m)
+{
+    return spare(m) >= SETTLED + 2 * SHORT;
+}
+
 static void compact(struct mux *m)
 {
     memmove(m->out, m->out + m->from, m->to - m->from);
@@ -138,8 +144,7 @@ static struct mux_stream *add(struct mux *m, uint32_t id, bool beats)
     return s;
 }
 
-/* The peer's frames find it no more. */
-static void detach(struct mux *m, struct mux_stream *s)
+static void forget(struct mux *m, struct mux_stream *s)
 {
     struct mux_stream **at = bucket(m, s->id);
 
@@ -151,11 +156,6 @@ static void detach(struct mux *m, struct mux_stream *s)
         m->current = NULL;
     if (m->beat == s)
         m->beat = NULL;
-}
-
-static void forget(struct mux *m, struct mux_stream *s)
-{
-    detach(m, s);
     slab_put(&m->streams, s);
 }
 
@@ -168,13 +168,13 @@ static bool was(const struct mux *m, uint32_t id)
 /* Sends what the stream has to send, or sees that it will be. */
 static void settle(struct mux *m, struct mux_stream *s)
 {
-    if (m->dead || spare(m) < SETTLED + 2 * SHORT) {
+    if (m->dead || !roomy(m)) {
         m->owing = true;
         return;
     }
     if (s->resets) {
         put_number(m, MUX_RST, s->id, s->owed);
-        slab_put(&m->streams, s);
+        forget(m, s);
         return;
     }
     if (s->owed > 0) {
@@ -198,7 +198,7 @@ void mux_written(struct mux *m, size_t len)
     m->from += len;
     if (m->from == m->to)
         m->from = m->to = 0;
-    if (!m->owing || spare(m) < SETTLED + 2 * SHORT)
+    if (!m->owing || !roomy(m))
         return;
     m->owing = false;
     for (size_t i = 0; (s = slab_at(&m->streams, i)) != NULL && !m->owing; i++)
@@ -211,7 +211,7 @@ static struct mux_stream *open_stream(struct mux *m, bool beats)
     struct mux_stream *s = NULL;
     unsigned char *to;
 
-    if (m->next_id <= MUX_LAST_ID && spare(m) >= SETTLED + OPENING)
+    if (m->next_id <= MUX_LAST_ID && roomy(m))
         s = add(m, m->next_id, beats);
     if (s == NULL)
         return NULL;
@@ -274,7 +274,8 @@ void mux_end(struct mux *m, struct mux_stream *s)
 
 void mux_reset(struct mux *m, struct mux_stream *s, uint32_t code)
 {
-    detach(m, s);
+    if (m->current == s)
+        m->current = NULL;
     s->resets = true;
     s->owed = code;
     settle(m, s);
@@ -426,7 +427,9 @@ static void act(struct mux *m)
             return;
         }
         m->current = find(m, f->id);
-        if (f->type == MUX_DATA)
+        if (m->current != NULL && m->current->resets)
+            m->current = NULL;
+        else if (f->type == MUX_DATA)
             begin_data(m, f->data);
         else if (f->type == MUX_WNDINC)
             take_window(m, m->current, n);
@@ -513,7 +516,7 @@ long long mux_tick(struct mux *m, long long now_ms)
         return -1;
     if (now_ms >= m->beat_at) {
         m->beat_at = now_ms + MUX_BEAT_MS;
-        if (m->beat != NULL && !m->waiting && m->beat->may_send >= 4 && spare(m) >= SETTLED + SHORT) {
+        if (m->beat != NULL && !m->waiting && m->beat->may_send >= 4 && roomy(m)) {
             put_number(m, MUX_DATA, m->beat->id, m->beats++);
             m->beat->may_send -= 4;
             m->waiting = true;

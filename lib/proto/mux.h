@@ -21,7 +21,7 @@
 /* The most that waits to be sent, in bytes: as much DATA as a v1 stream's window, and the reserve. */
 #define MUX_OUT (65536 + MUX_RESERVE)
 
-/* v1's heartbeats, in ms: one so often, and how long after one that came back the next one may. Both are the original's. */
+/* v1's heartbeats, in ms: one so often, and how long until the next one has come back. Both are the original's. */
 #define MUX_BEAT_MS 3000
 #define MUX_DEAD_MS 13000
 
@@ -40,7 +40,7 @@ struct mux_stream {
     unsigned char beat_len;     /* mux's own */
     bool ended;                 /* the peer's FIN came */
     bool owes_end, has_ended;   /* mux_end was called: FIN is to be sent; was sent */
-    bool resets;                /* mux's own: forgotten, but RST is to be sent */
+    bool resets;                /* mux's own: mux_reset was called, and RST is to be sent */
     bool beats;                 /* mux's own: it has heartbeats, and no hook is called for it */
 };
 
@@ -112,8 +112,8 @@ struct mux {
 
 /*
  * Begins a session. The dialler is who made the connection: its ids are odd.
- * There are most_streams at once, of both sides together, heartbeats not
- * counted. The hooks stay the caller's, and get `owner`. Nothing is sent yet.
+ * There are most_streams at once, of both sides together; heartbeats are not
+ * counted, one each way. The hooks stay the caller's, and get `owner`. Nothing is sent yet.
  * Returns -1 (ENOMEM). What it allocates is never freed.
  */
 int mux_init(struct mux *m, enum mux_format format, bool dialler, int most_streams, const struct mux_hooks *hooks,

@@ -135,12 +135,24 @@ static void close_socket(struct carried *c, bool gently)
     c->fd = -1;
 }
 
+/* Its stream has nothing more to do with it, whatever may come of that. NULL: there was none. */
+static struct mux_stream *let_go(struct carried *c)
+{
+    struct mux_stream *s = c->stream;
+
+    if (s != NULL)
+        s->owner = NULL;
+    c->stream = NULL;
+    return s;
+}
+
 /* Both ends see a reset. */
 static void cut(struct carried *c, enum copy_end end, const char *text)
 {
-    if (c->stream != NULL && connected)
-        mux_reset(&mux, c->stream, MUX_RESET);
-    c->stream = NULL;
+    struct mux_stream *s = let_go(c);
+
+    if (s != NULL && connected)
+        mux_reset(&mux, s, MUX_RESET);
     close_socket(c, false);
     forget(c, end, text);
 }
@@ -159,7 +171,6 @@ static bool finish(struct carried *c)
 {
     if (!c->write_end || !(c->read_end || c->stream == NULL))
         return false;
-    c->stream = NULL;
     close_socket(c, true);
     forget(c, COPY_EOF, "");
     return true;
@@ -269,7 +280,7 @@ static void stream_ended(void *owner, struct mux_stream *s)
         return;
     c->stream_end = true;
     if (c->read_end)
-        c->stream = NULL;       /* both ways: mux has forgotten it */
+        let_go(c);
     end_writing(c);
 }
 
@@ -282,7 +293,7 @@ static void stream_reset(void *owner, struct mux_stream *s, uint32_t code)
         address_stream = NULL;
     if (c == NULL)
         return;
-    c->stream = NULL;
+    let_go(c);
     /* The peer has closed both ways: what comes from here is dropped, and that is all. */
     if (code == MUX_CLOSED && c->stream_end)
         finish(c);
@@ -362,7 +373,7 @@ static void disconnect(const char *reason)
 
         if (!c->used)
             continue;
-        c->stream = NULL;
+        let_go(c);
         if (!c->stream_end)
             cut(c, COPY_RESET, "");
         else if (!finish(c) && c->fd < 0)
@@ -450,11 +461,11 @@ static bool read_frame(struct carried *c)
         c->out += (size_t)got;
         c->moved_at = clock_ms();
     } else if (got == 0) {
+        struct mux_stream *s = c->stream_end ? let_go(c) : c->stream;
+
         c->read_end = true;
-        if (c->stream != NULL)
-            mux_end(&mux, c->stream);
-        if (c->stream_end)
-            c->stream = NULL;
+        if (s != NULL)
+            mux_end(&mux, s);
         finish(c);
     } else if (got < 0 && errno != EAGAIN && errno != EINTR) {
         cut_for(c, errno);
