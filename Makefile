@@ -76,7 +76,7 @@ FUZZ = $(FUZZERS)
 
 test-tools: $(TOOLS) $(FUZZERS) bench/load
 
-CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/transport.o lib/wipe.o \
+CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/wipe.o \
 	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/tlsrelay_line.o
 
 test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
