@@ -303,7 +303,7 @@ static const struct vector vectors[] = {
     {"SYN, top bit", MUX_V1, 'l', "", SYN1("80000003"), "", "", "open 3;"},
     {"SYN, last", MUX_V1, 'l', "", SYN1("7fffffff"), "", "", "open 2147483647;"},
     {"type's mask", MUX_V1, 'l', "", "000000e1 00000003", "", "", "open 3;"},
-    {"length's mask", MUX_V1, 'l', "", SYN1("00000003") "c0010003 00000003 78", "", "", "open 3;data 3 *1;"},
+    {"length's mask", MUX_V1, 'l', "", SYN1("00000003") "c0010103 00000003 78", "", "", "open 3;data 3 *1;end 3;"},
 
     /* v1: DATA. */
     {"DATA", MUX_V1, 'l', "", SYN1("00000003") "00020003 00000003 7878 00000003 00000003", "c", "00040004 00000003 00000002", "open 3;data 3 *2;"},
@@ -612,6 +612,20 @@ static void run_ticks(void)
     begin(MUX_V2, true, 1);
     check(mux_tick(&side.m, 0) == LLONG_MAX && mux_tick(&side.m, 1000000) == LLONG_MAX, "tick", "v2");
     sent("", "v2 sends no heartbeats");
+    finish();
+}
+
+/* The peer's heartbeats get their window back; what it does not return stops the answers alone. */
+static void run_beats(void)
+{
+    begin(MUX_V1, false, 1);
+    given(BEAT1("00000003"));
+    for (int i = 0; i < 5; i++)
+        given("3ffc0003 00000003 *16380");
+    check(side.out_len == 5 * 16380 / 4 * 12 + 65536 / 4 * 12, "beats", "window for all, answers as far as they may go");
+    side.out_len = 0;
+    given("00040003 00000003 00000007 00040004 00000003 00000004 00040003 00000003 00000008");
+    sent("00040004 00000003 00000004 00040004 00000003 00000004 00040003 00000003 00000008", "beats go on");
     finish();
 }
 
@@ -1202,6 +1216,7 @@ int main(int argc, char **argv)
         trace_relay();
         trace_server();
         run_ticks();
+        run_beats();
         run_ids();
         run_room();
         for (int format = MUX_V1; format <= MUX_V2; format++) {
