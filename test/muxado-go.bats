@@ -6,18 +6,33 @@ load helper
 
 LIBRARY=github.com/inconshreveable/muxado
 
-setup_file() {
-    local go dir
-
-    # Debian's own Go has its libraries compiled already.
-    for go in "${GO-}" /usr/bin/go "$(command -v go)"; do
-        [ -z "$go" ] || [ ! -x "$go" ] || break
+# Debian's own Go has its libraries compiled already.
+find_go() {
+    for GO in "${GO-}" /usr/bin/go "$(command -v go)"; do
+        [ -z "$GO" ] || [ ! -x "$GO" ] || return 0
     done
-    [ -n "$go" ] && [ -x "$go" ] || skip "there is no Go here (golang-go)"
-    dir=${MUXADO_GOPATH:-/usr/share/gocode}
-    [ -d "$dir/src/$LIBRARY" ] || skip "muxado's library is not here (golang-github-inconshreveable-muxado-dev)"
-    export GOPATH=$dir GO111MODULE=off GOTOOLCHAIN=local GOPROXY=off GOFLAGS= CGO_ENABLED=0 GOCACHE=$BATS_FILE_TMPDIR/cache
-    "$go" build -o "$BATS_FILE_TMPDIR/muxado" "$BATS_TEST_DIRNAME/peers/muxado.go"
+    GO=
+}
+
+# Says what is missing, if anything is.
+missing() {
+    find_go
+    [ -n "$GO" ] || { echo "there is no Go here (golang-go)"; return; }
+    [ -d "${MUXADO_GOPATH:-/usr/share/gocode}/src/$LIBRARY" ] || echo "there is no library (golang-github-inconshreveable-muxado-dev)"
+}
+
+setup_file() {
+    [ -z "$(missing)" ] || return 0
+    find_go
+    export GOPATH=${MUXADO_GOPATH:-/usr/share/gocode} GO111MODULE=off GOTOOLCHAIN=local GOPROXY=off GOFLAGS= CGO_ENABLED=0
+    GOCACHE=$BATS_FILE_TMPDIR/cache "$GO" build -o "$BATS_FILE_TMPDIR/muxado" "$BATS_TEST_DIRNAME/peers/muxado.go"
+}
+
+setup() {
+    D=$BATS_TEST_TMPDIR
+    cd "$ROOT" || return
+    [ -x "$TOOLS/load" ] || { echo "the test tools are not built: make test-tools"; return 1; }
+    [ -x "$BATS_FILE_TMPDIR/muxado" ] || skip "$(missing)"
 }
 
 # start_server [serve TARGET|greet]: the library's, on relayd; sets PUBLIC.
