@@ -72,7 +72,7 @@ static const struct program program = {
     .synopsis = "  relay-connect [options] RELAY TARGET...\n"
                 "  relay-connect [options] RELAY -- COMMAND [ARG...]\n"
                 "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]\n"
-                "  PROTO: new, tlsrelay, hostpool\n"
+                "  PROTO: new, tlsrelay, hostpool, muxado, muxado2\n"
                 "  TARGET: [NAME=][PUBLIC:]HOST:PORT or [NAME=][PUBLIC:]/path/of/socket or -\n",
     .closing = "Prints the public address of each TARGET. A COMMAND serves each client, as\n"
                "under inetd; - serves one from standard input and output.\n"

@@ -104,7 +104,7 @@ static const struct program program = {
     .name = "relayd",
     .synopsis = "  relayd [options] [LISTEN...]\n"
                 "  LISTEN: [PROTO:][ADDR:]PORT[+COUNT], default " DEFAULT_LISTEN "\n"
-                "  PROTO: new, tlsrelay, hostpool\n",
+                "  PROTO: new, tlsrelay, hostpool, muxado\n",
     .closing = "Without --keys a bare PORT listens on the loopback address alone; 0.0.0.0:PORT\n"
                "serves everybody. COUNT ports above PORT are given to those who offer a server.\n"
                "Signals: TERM leaves the sessions running, USR1 waits for them, INT ends them,\n"

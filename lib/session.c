@@ -163,6 +163,17 @@ static void child_ended(struct child *c, int status)
     session_ended(s);
 }
 
+/* The sessions that it has said nothing of were killed with it. */
+static void carrier_died(const struct transport *t)
+{
+    struct session *s;
+
+    session_catch_up();
+    for (size_t i = 0; (s = slab_at(&sessions, i)) != NULL; i++)
+        if (s->pid > 0 && s->carrier == t)
+            session_ended(s);
+}
+
 int session_init(const char *program, const struct session_rules *rules)
 {
     static struct worker_rules worker_rules = {.reports = session_catch_up, .died = worker_died};
@@ -176,7 +187,7 @@ int session_init(const char *program, const struct session_rules *rules)
     reports.fd = report_ends[0];
     reports.ready = reports_ready;
     look_again.fire = look;
-    transport_setup(program, report_ends[1]);
+    transport_setup(program, report_ends[1], carrier_died);
     /* Workers may outlive their last session a little. */
     if (worker_setup(program, 2 * rules->most + rules->spare_children, report_ends[1], &worker_rules) != 0)
         return -1;
@@ -288,15 +299,6 @@ pid_t session_carry(const struct session_plan *plan, struct transport *by, struc
     if (transport_give(by, job, client_fd) != 0)
         pid = -1;
     return started(s, pid, plan);
-}
-
-void session_carrier_ended(const struct transport *t)
-{
-    struct session *s;
-
-    for (size_t i = 0; (s = slab_at(&sessions, i)) != NULL; i++)
-        if (s->pid > 0 && s->carrier == t)
-            session_ended(s);
 }
 
 static void run_child(struct session *s, const struct session_task *task)

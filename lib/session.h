@@ -59,9 +59,6 @@ struct transport;
  */
 pid_t session_carry(const struct session_plan *plan, struct transport *by, struct job *job, int client_fd);
 
-/* A transport has ended: the sessions that it has said nothing of were killed with it. */
-void session_carrier_ended(const struct transport *t);
-
 /* Sees to it that there is a child for it. -1 with errno: session_start would fail. */
 int session_prepare(void);
 

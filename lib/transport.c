@@ -5,7 +5,6 @@
 
 #include "handover.h"
 #include "os.h"
-#include "session.h"
 #include "text.h"
 
 #include <errno.h>
@@ -14,12 +13,14 @@
 
 static const char *program_name;
 static int reports_end;
+static void (*process_died)(const struct transport *t);
 static struct transport *all;
 
-void transport_setup(const char *program, int reports)
+void transport_setup(const char *program, int reports, void (*died)(const struct transport *t))
 {
     program_name = program;
     reports_end = reports;
+    process_died = died;
 }
 
 void transport_leave(struct transport *t)
@@ -34,12 +35,11 @@ static void child_ended(struct child *c, int status)
     struct transport *t = (struct transport *)c;
 
     (void)status;
-    session_catch_up();
     transport_leave(t);
+    process_died(t);
     *t->link = t->next;
     if (t->next != NULL)
         t->next->link = t->link;
-    session_carrier_ended(t);
     t->ended(t->owner);
 }
 

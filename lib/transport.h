@@ -33,8 +33,8 @@ struct transport_seat {
     uint64_t token;                 /* to be shown in each */
 };
 
-/* Once: what processes report to. */
-void transport_setup(const char *program, int reports);
+/* Once: what processes report to, and who is told first that one has ended, while its reports are still its own. */
+void transport_setup(const char *program, int reports, void (*died)(const struct transport *t));
 
 /*
  * Forks a process that runs body on a copy of fd, and leaves when that returns.

@@ -703,17 +703,28 @@ static void look(long long now)
     }
 }
 
+/* Whole pages each, so that none is touched before bytes wait in it. */
+static int make_queues(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), count = (size_t)task->most;
+    unsigned char *all;
+
+    queue_size = (mux_window(task->format) + JOB_FIRST + page - 1) / page * page;
+    if (count >= SIZE_MAX / queue_size || (all = malloc((count + 1) * queue_size)) == NULL)
+        return -1;
+    all += page - (uintptr_t)all % page;
+    for (size_t i = 0; i < count; i++)
+        table[i].queue = all + i * queue_size;
+    return 0;
+}
+
 static int set_up(void)
 {
     channel = seat->channel;
-    queue_size = mux_window(task->format) + JOB_FIRST;
     table = calloc((size_t)task->most, sizeof *table);
     polled = calloc((size_t)task->most + 2, sizeof *polled);
-    if (table == NULL || polled == NULL)
+    if (table == NULL || polled == NULL || make_queues() != 0)
         return -1;
-    for (int i = 0; i < task->most; i++)
-        if ((table[i].queue = malloc(queue_size)) == NULL)
-            return -1;
     return mux_init(&mux, task->format, task->dialler, task->most + 1, &hooks, NULL);
 }
 
