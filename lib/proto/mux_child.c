@@ -46,6 +46,7 @@ struct carried {
     bool read_end;                  /* the socket's end of file was read, and passed on */
     bool stream_end;                /* the stream's has come */
     bool write_end;                 /* and was passed on */
+    bool hung_up;                   /* poll says so of the socket, and would for ever */
     unsigned char *queue;           /* from the stream, not written to the socket yet; a ring */
     size_t at, len;
     size_t returned;                /* of len, bytes that are no part of the stream's window */
@@ -179,10 +180,16 @@ static void cut_for(struct carried *c, int error)
     cut(c, reset ? COPY_RESET : silent ? COPY_TIMEOUT : COPY_ERROR, reset || silent ? "" : strerror(error));
 }
 
-/* Ends what has ended both ways. Returns whether it is no more. */
+/*
+ * Ends what has ended both ways. Returns whether it is no more. A client whose
+ * server wants no more is listened to until its end: closed before, it would be
+ * reset for what it says then, and might lose the rest of the answer.
+ */
 static bool finish(struct carried *c)
 {
-    if (!c->write_end || !(c->read_end || c->stream == NULL))
+    bool unheard = c->stream == NULL && (task->dialler || !connected);
+
+    if (!c->write_end || !(c->read_end || unheard))
         return false;
     close_socket(c, true);
     forget(c, COPY_EOF, "");
@@ -643,7 +650,7 @@ static void want_all(void)
             (c->stream == NULL || mux_room(&mux, c->stream, &room) != NULL))
             events |= POLLIN;
         /* A reset shows even if nothing else is wanted. */
-        polled[2 + i].fd = c->read_end && c->write_end ? -1 : c->fd;
+        polled[2 + i].fd = c->hung_up && events == 0 ? -1 : c->fd;
         polled[2 + i].events = (short)events;
         polled[2 + i].revents = 0;
     }
@@ -675,6 +682,8 @@ static void react(struct carried *c, short events)
         cut_for(c, error != 0 ? error : ECONNRESET);
         return;
     }
+    if ((events & POLLHUP) != 0)
+        c->hung_up = true;
     if (c->len > 0 && (events & POLLOUT) != 0)
         drain(c);
     if (c->used && c->fd >= 0 && !c->read_end && (events & (POLLIN | POLLHUP)) != 0)
