@@ -98,7 +98,7 @@ for_each() {
         load_client "$PUBLIC" client-first --sessions 10 --at-once 5 --bytes 100000
         at_rest
         kill_sessions stalled stalled2
-        wait_said connect '^end .* reason=reset$' 2
+        wait_said connect '^end .* reason=reset$'
     }
     for_each stalled
 }
