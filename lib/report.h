@@ -5,6 +5,7 @@
 #ifndef REPORT_H
 #define REPORT_H
 
+#include "addr.h"
 #include "copy.h"
 
 #include <stdint.h>
@@ -25,17 +26,21 @@ enum report_kind {
     REPORT_END,     /* the session has ended */
     REPORT_QUIET,   /* nothing moves: this process takes no job after this session */
     /* Of a transport, whose subject is no session: */
-    REPORT_PUBLIC,  /* its peer tells the public address: end.why */
+    REPORT_PUBLIC,  /* its peer tells the public address: text */
     REPORT_CLIENT,  /* its peer has brought a client: number */
     REPORT_LEAVING, /* its peer takes no more clients */
-    REPORT_OVER     /* it is over: end.why says why */
+    REPORT_OVER     /* it is over: text says why */
 };
+
+/* HOST:PORT, at its longest. */
+#define REPORT_TEXT (ADDR_HOST + 8)
 
 struct report {
     struct report_subject subject;
     enum report_kind kind;
     uint32_t number;                /* of REPORT_CLIENT: which one */
-    struct session_report end;      /* of REPORT_END, and why of others */
+    struct session_report end;      /* of REPORT_END */
+    char text[REPORT_TEXT];
 };
 
 /*

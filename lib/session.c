@@ -125,6 +125,7 @@ void session_catch_up(void)
         if (got != (ssize_t)sizeof r)
             continue;
         r.end.why[sizeof r.end.why - 1] = '\0';
+        r.text[sizeof r.text - 1] = '\0';
         t = r.kind > REPORT_QUIET ? transport_of(&r) : NULL;
         s = r.kind > REPORT_QUIET ? NULL : session_of(&r);
         if (t != NULL)

@@ -67,6 +67,7 @@ static bool connected = true;       /* the connection is there */
 static char address[MUX_ADDRESS];   /* the server's side: as far as it has come */
 static size_t address_len;
 static struct mux_stream *address_stream;
+static bool told;                   /* all of it was */
 static long long address_due;       /* clock_ms */
 static const char *why = "eof";     /* it is over */
 
@@ -84,7 +85,7 @@ static void say(enum report_kind kind, uint32_t number, const char *text)
     r.subject.session = UINT32_MAX;
     r.kind = kind;
     r.number = number;
-    text_copy(r.end.why, sizeof r.end.why, text);
+    text_copy(r.text, sizeof r.text, text);
     report_send(seat->reports, &r);
 }
 
@@ -319,6 +320,7 @@ static void stream_ended(void *owner, struct mux_stream *s)
         address_stream = NULL;
         if (task->dialler) {
             mux_end(&mux, s);
+            told = true;
             say(REPORT_PUBLIC, 0, address);
         }
     }
@@ -339,8 +341,10 @@ static void stream_reset(void *owner, struct mux_stream *s, uint32_t code)
     struct carried *c = s->owner;
 
     (void)owner;
-    if (s == address_stream)
+    if (s == address_stream) {
         address_stream = NULL;
+        address_due = 0;
+    }
     if (c == NULL)
         return;
     if (joined_for == c)
@@ -693,9 +697,9 @@ static void react(struct carried *c, short events)
 /* Those that are silent or idle for too long. */
 static void look(long long now)
 {
-    if (connected && task->dialler && address_stream != NULL && now >= address_due) {
+    if (connected && task->dialler && !told && now >= address_due) {
         flush();
-        disconnect("slow");
+        disconnect(address_stream != NULL ? "slow" : "reset");
     }
     for (int i = 0; i < high; i++) {
         struct carried *c = &table[i];

@@ -117,7 +117,7 @@ static void said(void *owner, const struct report *r)
     if (r->kind == REPORT_LEAVING)
         s->leaving = true;
     else if (r->kind == REPORT_OVER)
-        close_service(s, r->end.why);
+        close_service(s, r->text);
 }
 
 static void ended(void *owner)

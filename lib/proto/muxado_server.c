@@ -55,13 +55,13 @@ static void said(void *owner, const struct report *r)
     if (l->carrier != c)
         return;
     if (r->kind == REPORT_PUBLIC) {
-        public(l, r->end.why);
+        public(l, r->text);
     } else if (r->kind == REPORT_CLIENT) {
         struct attach a = control_client(&l->control);
 
         attach_carry(&l->control.attacher, &a, &c->transport, r->number);
     } else if (r->kind == REPORT_OVER) {
-        lose(l, r->end.why);
+        lose(l, r->text);
     }
 }
 
