@@ -31,6 +31,7 @@ struct transport_seat {
     int channel;                    /* a struct job each, with one descriptor, or none; its end: no more */
     int reports;                    /* for report_send */
     uint64_t token;                 /* to be shown in each */
+    const char *program;            /* for titles */
 };
 
 /* Once: what processes report to, and who is told first that one has ended, while its reports are still its own. */
