@@ -43,7 +43,8 @@ void transport_setup(const char *program, int reports, void (*died)(const struct
  * behind the program's name. The caller has set said, ended
  * and owner. -1 with errno.
  */
-int transport_start(struct transport *t, int fd, const char *title, void (*body)(const struct transport_seat *seat, void *arg), void *arg);
+int transport_start(struct transport *t, int fd, const char *title,
+                    void (*body)(const struct transport_seat *seat, void *arg), void *arg);
 
 /* Hands a connection over; fd stays the caller's (-1: there is none). -1 with errno (EAGAIN: it does not keep up). */
 int transport_give(struct transport *t, const struct job *job, int fd);

@@ -365,7 +365,8 @@ static void tell_address(void)
     mux_end(&mux, s);
 }
 
-static void set_port(uint32_t port)
+/* What ps shows. */
+static void name_process(uint32_t port)
 {
     char title[JOB_TITLE];
     struct text t;
@@ -373,7 +374,13 @@ static void set_port(uint32_t port)
     text_init(&t, title, sizeof title);
     text_add(&t, "%s: %u", seat->program, (unsigned)port);
     os_title(title);
+}
 
+static void set_port(uint32_t port)
+{
+    struct text t;
+
+    name_process(port);
     text_init(&t, address, sizeof address);
     text_add(&t, "%s%u", task->host, (unsigned)port);
     address_len = t.len;
