@@ -22,7 +22,7 @@ struct job_leg {
 
 struct job {
     struct report_subject subject;
-    uint32_t number;        /* of a transport's client: as REPORT_CLIENT has it; 0: it is a new one */
+    uint32_t number;        /* for a transport: of a client, as REPORT_CLIENT has it; else what the two agree on */
     int idle_ms;            /* 0: no idle timeout */
     int peer_seconds;       /* as copy_rules' */
     struct job_leg client, server;

@@ -47,7 +47,13 @@ static void child_ended(struct child *c, int status)
 static void become(const struct transport *t, int fd, int channel, const char *what,
                    void (*body)(const struct transport_seat *seat, void *arg), void *arg)
 {
-    const struct transport_seat seat = {.fd = fd, .channel = channel, .reports = reports_end, .token = t->token};
+    const struct transport_seat seat = {
+        .fd = fd,
+        .channel = channel,
+        .reports = reports_end,
+        .token = t->token,
+        .program = program_name,
+    };
     char title[JOB_TITLE];
     struct text text;
 

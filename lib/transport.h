@@ -31,6 +31,7 @@ struct transport_seat {
     int channel;                    /* a struct job each, with one descriptor, or none; its end: no more */
     int reports;                    /* for report_send */
     uint64_t token;                 /* to be shown in each */
+    const char *program;            /* for titles */
 };
 
 /* Once: what processes report to, and who is told first that one has ended, while its reports are still its own. */
@@ -42,7 +43,8 @@ void transport_setup(const char *program, int reports, void (*died)(const struct
  * behind the program's name. The caller has set said, ended
  * and owner. -1 with errno.
  */
-int transport_start(struct transport *t, int fd, const char *title, void (*body)(const struct transport_seat *seat, void *arg), void *arg);
+int transport_start(struct transport *t, int fd, const char *title,
+                    void (*body)(const struct transport_seat *seat, void *arg), void *arg);
 
 /* Hands a connection over; fd stays the caller's (-1: there is none). -1 with errno (EAGAIN: it does not keep up). */
 int transport_give(struct transport *t, const struct job *job, int fd);

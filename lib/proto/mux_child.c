@@ -25,8 +25,7 @@
 /* How often it is looked whether a session's peer is gone, or has said nothing for too long, in milliseconds. */
 #define LOOK_MS 1000
 
-/* How long the relay may take to tell the public address, and the parent to hand a connection over, in milliseconds. */
-#define ADDRESS_MS 10000
+/* How long the parent may take to hand a connection over, in milliseconds. */
 #define HANDED_MS 10000
 
 /* How many frames of one stream are read before the others have their turn. */
@@ -64,11 +63,11 @@ static int channel, used, turn;
 static int high;                    /* all that are used stand below this in the table */
 static size_t queue_size;
 static bool connected = true;       /* the connection is there */
-static char address[MUX_ADDRESS];   /* the server's side: as far as it has come */
+static char address[MUX_ADDRESS];   /* the public one; on the server's side, as far as it has come */
 static size_t address_len;
-static struct mux_stream *address_stream;
-static bool told;                   /* all of it was */
-static long long address_due;       /* clock_ms */
+static struct mux_stream *address_stream;   /* it is told there; NULL: it is told, or there is none */
+static bool greeted;                /* the relay's side: the server has opened that stream */
+static bool untold;                 /* the server's side: it will not be */
 static const char *why = "eof";     /* it is over */
 
 /* What came for one session just now, in the input; see write_joined. */
@@ -316,13 +315,10 @@ static void stream_ended(void *owner, struct mux_stream *s)
     struct carried *c = s->owner;
 
     (void)owner;
-    if (s == address_stream) {
+    if (s == address_stream && task->dialler) {
         address_stream = NULL;
-        if (task->dialler) {
-            mux_end(&mux, s);
-            told = true;
-            say(REPORT_PUBLIC, 0, address);
-        }
+        mux_end(&mux, s);
+        say(REPORT_PUBLIC, 0, address);
     }
     if (c == NULL)
         return;
@@ -343,7 +339,7 @@ static void stream_reset(void *owner, struct mux_stream *s, uint32_t code)
     (void)owner;
     if (s == address_stream) {
         address_stream = NULL;
-        address_due = 0;
+        untold = task->dialler;
     }
     if (c == NULL)
         return;
@@ -364,23 +360,50 @@ static void window_opened(void *owner, struct mux_stream *s)
     (void)owner, (void)s;
 }
 
-/* The relay's side: the server's first stream is for the address. */
-static uint32_t told_the_address(struct mux_stream *s)
+/* The relay's side: the server's first stream is for the address, once there is one. */
+static void tell_address(void)
 {
-    size_t room, len = strlen(task->address);
+    struct mux_stream *s = address_stream;
+    size_t room;
     unsigned char *to;
 
-    if (address_len > 0)
-        return mux_refused(task->format);
-    address_len = 1;
-    s->owner = NULL;
-    address_stream = s;
-    to = mux_room(&mux, s, &room);
-    if (to == NULL || room < len)
-        return mux_refused(task->format);
-    memcpy(to, task->address, len);
-    mux_sent(&mux, s, len);
+    if (s == NULL || address_len == 0 || (to = mux_room(&mux, s, &room)) == NULL || room < address_len)
+        return;
+    memcpy(to, address, address_len);
+    mux_sent(&mux, s, address_len);
+    address_stream = NULL;
     mux_end(&mux, s);
+}
+
+/* What ps shows. */
+static void name_process(uint32_t port)
+{
+    char title[JOB_TITLE];
+    struct text t;
+
+    text_init(&t, title, sizeof title);
+    text_add(&t, "%s: %u", seat->program, (unsigned)port);
+    os_title(title);
+}
+
+static void set_port(uint32_t port)
+{
+    struct text t;
+
+    name_process(port);
+    text_init(&t, address, sizeof address);
+    text_add(&t, "%s%u", task->host, (unsigned)port);
+    address_len = t.len;
+    tell_address();
+}
+
+static uint32_t take_first(struct mux_stream *s)
+{
+    if (greeted)
+        return mux_refused(task->format);
+    greeted = true;
+    address_stream = s;
+    tell_address();
     return 0;
 }
 
@@ -390,7 +413,7 @@ static uint32_t stream_opened(void *owner, struct mux_stream *s)
 
     (void)owner;
     if (!task->dialler)
-        return told_the_address(s);
+        return take_first(s);
     c = channel >= 0 ? new_carried() : NULL;
     if (c == NULL)
         return mux_refused(task->format);
@@ -588,8 +611,13 @@ static void take_up(struct carried *c, const struct job *job, int fd)
 
 static void do_job(const struct job *job, int fd)
 {
-    struct carried *c = job->number != 0 ? find(job->number) : new_carried();
+    struct carried *c;
 
+    if (!task->dialler && job->number != 0) {
+        set_port(job->number);
+        return;
+    }
+    c = job->number != 0 ? find(job->number) : new_carried();
     if (c != NULL && job->number == 0)
         c->stream = connected ? mux_open(&mux, c) : NULL;
     if (c == NULL || c->stream == NULL) {
@@ -697,9 +725,9 @@ static void react(struct carried *c, short events)
 /* Those that are silent or idle for too long. */
 static void look(long long now)
 {
-    if (connected && task->dialler && !told && now >= address_due) {
+    if (untold) {
         flush();
-        disconnect(address_stream != NULL ? "slow" : "reset");
+        disconnect("reset");
     }
     for (int i = 0; i < high; i++) {
         struct carried *c = &table[i];
@@ -745,7 +773,6 @@ static void begin(void)
 {
     if (task->dialler) {
         address_stream = mux_open(&mux, NULL);
-        address_due = clock_ms() + ADDRESS_MS;
         return;
     }
     memcpy(input, task->head, sizeof task->head);

@@ -21,11 +21,15 @@ struct mux_task {
     enum mux_format format;
     bool dialler;                   /* the server's side */
     int most;                       /* streams at once */
-    char address[MUX_ADDRESS];      /* the relay's side: what the server is told */
+    char host[MUX_ADDRESS];         /* the relay's side: what the server is told before the public port, a colon at its end */
     unsigned char head[4];          /* and the first bytes that it sent */
 };
 
-/* A transport's body; arg is a struct mux_task. */
+/*
+ * A transport's body; arg is a struct mux_task. On the relay's side a job with
+ * a number, and without a descriptor, tells the public port, once; the server is on hold
+ * until then: its heartbeats are answered, and it hears nothing else.
+ */
 void mux_child_run(const struct transport_seat *seat, void *arg);
 
 #endif

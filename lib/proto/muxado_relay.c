@@ -12,28 +12,23 @@
 #include "../log.h"
 #include "../lograte.h"
 #include "../newcomers.h"
-#include "../os.h"
 #include "../preamble.h"
 #include "../slab.h"
 #include "../sock.h"
 #include "../text.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 /* How soon a client is handed over where the process did not keep up, in milliseconds. */
 #define AGAIN_MS 20
 
-/* How often it is looked whether those on hold have left, in milliseconds. */
-#define LOOK_MS 1000
-
 /* Bytes that tell the format. */
 #define HEAD 4
 
 struct server {
-    struct watch watch;             /* fd -1: its process has the connection */
+    struct watch watch;             /* until its process has the connection */
     struct portpool *pool;          /* NULL: not in use */
     struct addr from, reached;
     struct newcomer place;          /* until it has a port */
@@ -42,7 +37,7 @@ struct server {
     size_t head_len;
     long long since;                /* clock_ms when it said who it is */
     enum mux_format format;
-    struct service *service;
+    struct service *service;        /* NULL: on hold, or no more */
     struct transport transport;
     struct timer again;             /* for clients that it did not keep up with */
     bool leaving;                   /* it takes no more clients */
@@ -62,6 +57,7 @@ static int setup(const struct service_rules *the_rules, int listens, int ports)
     return slab_init(&servers, sizeof(struct server), (size_t)(ports + rules->max_sessions + rules->max_unknown + 1));
 }
 
+/* Its descriptor, if it is ours yet, is the caller's. */
 static int release(struct server *s)
 {
     int fd = s->watch.fd;
@@ -72,11 +68,16 @@ static int release(struct server *s)
     return fd;
 }
 
+static void forget(struct server *s)
+{
+    slab_put(&servers, s);
+}
+
 static void reject(struct server *s, const char *reason)
 {
     lograte_reject(&s->from, reason);
     sock_reset(release(s));
-    slab_put(&servers, s);
+    forget(s);
 }
 
 /* A server that has a port. */
@@ -114,18 +115,21 @@ static void said(void *owner, const struct report *r)
 {
     struct server *s = owner;
 
-    if (r->kind == REPORT_LEAVING)
+    if (r->kind == REPORT_LEAVING) {
         s->leaving = true;
-    else if (r->kind == REPORT_OVER)
+    } else if (r->kind == REPORT_OVER) {
+        newcomers_drop(&s->place);
         close_service(s, r->text);
+    }
 }
 
 static void ended(void *owner)
 {
     struct server *s = owner;
 
+    newcomers_drop(&s->place);
     close_service(s, "killed");
-    slab_put(&servers, s);
+    forget(s);
 }
 
 static void log_open(const struct server *s, const char *public)
@@ -135,101 +139,81 @@ static void log_open(const struct server *s, const char *public)
     log_event("open service=%e proto=muxado public=%s from=%s", s->service->name, public, addr_text(&s->from, from));
 }
 
-/* It has said who it is, and there is a port. */
+/* There is a port for it. */
 static void serve(struct server *s, struct port *port)
+{
+    char public[ADDR_HOST + 8];
+    struct job job = {.number = port->number};
+
+    newcomers_drop(&s->place);
+    s->service = service_open(NULL, port);
+    if (s->service == NULL || transport_give(&s->transport, &job, -1) != 0) {
+        lograte_reject(&s->from, "full");
+        transport_leave(&s->transport);
+        close_service(s, "full");
+        return;
+    }
+    s->service->announce = announce;
+    s->service->owner = s;
+    log_open(s, service_address(&s->reached, port->number, public));
+}
+
+/* It is known by its place among those who are not known yet, which is what it has. */
+static bool on_hold(const struct server *s)
+{
+    return s->pool != NULL && s->place.counted && s->head_len == HEAD;
+}
+
+static void serve_those_on_hold(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        struct server *s, *longest = NULL;
+
+        for (size_t i = 0; (s = slab_at(&servers, i)) != NULL; i++)
+            if (on_hold(s) && portpool_lowest(s->pool) != NULL && (longest == NULL || s->since < longest->since))
+                longest = s;
+        if (longest == NULL)
+            return;
+        serve(longest, portpool_lowest(longest->pool));
+    }
+}
+
+/* A server that comes. */
+
+static void start_process(struct server *s)
 {
     struct mux_task task = {
         .format = s->format,
         .most = rules->max_per_service < rules->max_sessions ? rules->max_per_service : rules->max_sessions,
     };
+    char from[ADDR_TEXT];
     int fd = s->watch.fd;
 
-    s->service = service_open(NULL, port);
-    if (s->service == NULL) {
-        reject(s, "full");
-        return;
-    }
-    s->service->announce = announce;
-    s->service->owner = s;
-    service_address(&s->reached, port->number, task.address);
+    service_address(&s->reached, 0, task.host);
+    *(strrchr(task.host, ':') + 1) = '\0';
     memcpy(task.head, s->head, HEAD);
+    sock_control_options(fd, rules->silence_seconds);
     s->again = (struct timer){.fire = announce_again, .owner = s};
     s->transport = (struct transport){.said = said, .ended = ended, .owner = s};
-    sock_control_options(fd, rules->silence_seconds);
-    release(s);
-    if (transport_start(&s->transport, fd, s->service->name, mux_child_run, &task) != 0) {
-        log_event("close service=%e reason=error error=%e", s->service->name, strerror(errno));
-        service_close(s->service, "error");
-        slab_put(&servers, s);
-    } else {
-        log_open(s, task.address);
-        s->watch.fd = -1;
+    if (transport_start(&s->transport, fd, addr_text(&s->from, from), mux_child_run, &task) != 0) {
+        reject(s, "processes");
+        return;
     }
+    loop_remove(&s->watch);
+    timer_stop(&s->deadline);
+    s->watch.fd = -1;
     close(fd);
-}
-
-/* What it has said since stands before its end, so reading would not find that. */
-static bool has_left(const struct server *s)
-{
-    struct pollfd p = {.fd = s->watch.fd, .events = os_poll_ended};
-
-    return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP | POLLNVAL | os_poll_ended)) != 0;
-}
-
-/* Those that have left are forgotten. Returns the one that has been on hold longest, or NULL; *any: some are. */
-static struct server *longest_on_hold(bool *any)
-{
-    struct server *s, *longest = NULL;
-
-    *any = false;
-    for (size_t i = 0; (s = slab_at(&servers, i)) != NULL; i++) {
-        if (s->pool == NULL || !s->place.counted || s->head_len < HEAD)
-            continue;
-        if (has_left(s)) {
-            close(release(s));
-            slab_put(&servers, s);
-            continue;
-        }
-        *any = true;
-        if (portpool_lowest(s->pool) != NULL && (longest == NULL || s->since < longest->since))
-            longest = s;
-    }
-    return longest;
-}
-
-static void serve_those_on_hold(void *unused)
-{
-    struct server *longest;
-    bool any;
-
-    (void)unused;
-    while ((longest = longest_on_hold(&any)) != NULL)
-        serve(longest, portpool_lowest(longest->pool));
-    if (any)
-        timer_set(&retry, LOOK_MS);
-}
-
-/* A server that comes. */
-
-static void hold(struct server *s)
-{
-    loop_want(&s->watch, 0);
-    if (!timer_is_set(&retry))
-        timer_set(&retry, LOOK_MS);
+    serve_those_on_hold(NULL);
 }
 
 static void known(struct server *s)
 {
-    struct port *port = portpool_lowest(s->pool);
-
-    timer_stop(&s->deadline);
     s->since = clock_ms();
-    if (mux_format_of(s->head, &s->format) != 0)
-        reject(s, "line");
-    else if (port != NULL)
-        serve(s, port);
+    if (mux_format_of(s->head, &s->format) == 0)
+        start_process(s);
     else
-        hold(s);
+        reject(s, "line");
 }
 
 static void readable(void *owner, unsigned events)
@@ -242,7 +226,7 @@ static void readable(void *owner, unsigned events)
         return;
     if (got <= 0) {
         close(release(s));
-        slab_put(&servers, s);
+        forget(s);
         return;
     }
     if (s->head_len == 0)
@@ -257,9 +241,18 @@ static void too_slow(void *owner)
     reject(owner, "slow");
 }
 
+/* One on hold has a process, which leaves when nothing more can come from here. */
 static void make_room(void *owner)
 {
-    reject(owner, "full");
+    struct server *s = owner;
+
+    if (!on_hold(s)) {
+        reject(s, "full");
+        return;
+    }
+    lograte_reject(&s->from, "full");
+    newcomers_drop(&s->place);
+    transport_leave(&s->transport);
 }
 
 static struct server *let_in(const struct addr *from)
@@ -271,7 +264,7 @@ static struct server *let_in(const struct addr *from)
     s->place = (struct newcomer){.evict = make_room, .owner = s};
     if (newcomers_add(&s->place, from) == 0)
         return s;
-    slab_put(&servers, s);
+    forget(s);
     return NULL;
 }
 
@@ -313,12 +306,14 @@ static void stop(void)
     for (size_t i = 0; (s = slab_at(&servers, i)) != NULL; i++) {
         if (s->pool == NULL)
             continue;
-        if (s->place.counted) {
+        if (s->watch.fd >= 0) {
             sock_reset(release(s));
-            slab_put(&servers, s);
-        } else {
-            close_service(s, "drain");
+            forget(s);
+            continue;
         }
+        newcomers_drop(&s->place);
+        transport_leave(&s->transport);
+        close_service(s, "drain");
     }
     timer_stop(&retry);
     endpoints_stop(&endpoints);

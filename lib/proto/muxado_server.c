@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Targets, of which each has a connection. */
+#define MOST_LINKS 32
+
 /* The process of one connection. It may outlive it, with what it carries. */
 struct carrier {
     struct transport transport;
@@ -77,7 +80,8 @@ static void ended(void *owner)
 static void begun(struct control *control)
 {
     struct link *l = (struct link *)control;
-    struct mux_task task = {.format = l->format, .dialler = true, .most = control->attacher.offering->max_sessions};
+    const struct offering *o = control->attacher.offering;
+    struct mux_task task = {.format = l->format, .dialler = true, .most = o->max_sessions};
     struct carrier *c = slab_get(&carriers);
 
     if (c == NULL) {
@@ -87,7 +91,7 @@ static void begun(struct control *control)
     c->of = l;
     c->transport = (struct transport){.said = said, .ended = ended, .owner = c};
     loop_want(&control->watch, 0);
-    if (transport_start(&c->transport, control->watch.fd, control->attacher.offering->name, mux_child_run, &task) == 0) {
+    if (transport_start(&c->transport, control->watch.fd, o->name, mux_child_run, &task) == 0) {
         l->carrier = c;
         return;
     }
@@ -114,7 +118,10 @@ static int offer(const struct offering *o, const struct server_hooks *hooks, enu
 {
     struct link *l = calloc(1, sizeof *l);
 
-    if (l == NULL || (links == NULL && slab_init(&carriers, sizeof(struct carrier), (size_t)o->max_sessions + 32) != 0))
+    if (l == NULL)
+        return -1;
+    /* One for each connection, and those that carry what is left of earlier ones. */
+    if (links == NULL && slab_init(&carriers, sizeof(struct carrier), (size_t)o->max_sessions + MOST_LINKS) != 0)
         return -1;
     l->format = format;
     l->control = (struct control){
