@@ -136,12 +136,13 @@ hello() {
     [ "$V" = 1 ] && echo "$(syn 3)$(beats 5)" || syn 3
 }
 
-# A server that has just said hello on descriptor $1 is told its address: sets SERVER_FD, ADDRESS and SERVICE_PORT.
+# A server that has just said hello on descriptor $1, or was on hold ($2 is not empty), is told its address: sets
+# SERVER_FD, ADDRESS and SERVICE_PORT.
 welcomed() {
     local address
 
     SERVER_FD=$1
-    [ "$V" = 2 ] || told "$1" "$(beats 2)"
+    [ "$V" = 2 ] || [ -n "${2-}" ] || told "$1" "$(beats 2)"
     frame "$1"
     address=$(sed 's/../\\x&/g' <<<"${FRAME:16}")
     ADDRESS=$(printf '%b' "$address")
@@ -151,6 +152,17 @@ welcomed() {
     say_hex "$1" "$(fin 3)"
     NEXT=4
     [ "$V" = 1 ] || NEXT=2
+}
+
+# A server that has no port, on descriptor $1: its heartbeats (v1) are sent back, and nothing else comes.
+on_hold() {
+    if [ "$V" = 1 ]; then
+        told "$1" "$(beats 2)"
+        say_hex "$1" 00040003 00000005 00000000
+        told "$1" "$(window 5 4)"
+        exactly "$1" 00040003 00000005 00000000
+    fi
+    silent "$1" 0.1
 }
 
 # A server: sets SERVER_FD, SERVICE_PORT.

@@ -238,7 +238,7 @@ both() {
 
 # --- ports
 
-@test "without a free port servers are on hold, without a word, and served in their order" {
+@test "without a free port servers are on hold, with heartbeats alone, and served in their order" {
     start_relayd muxado:127.0.0.1:0+1
     serve
     first=$SERVER_FD
@@ -248,7 +248,7 @@ both() {
         dial_control
         say_hex "$FD" "$(hello)"
         held+=("$FD")
-        silent "$FD" 0.1
+        on_hold "$FD"
     done
     not said relayd '^open ' 2
     not said relayd '^reject '
@@ -257,7 +257,7 @@ both() {
     for V in 1 2 1; do
         n=$((n + 1))
         wait_said relayd '^open ' "$n"
-        welcomed "${held[n - 2]}"
+        welcomed "${held[n - 2]}" held
         [ "$SERVICE_PORT" -eq "${POOL[0]}" ]
         session
         hang_up "$SERVER_FD"
@@ -277,9 +277,9 @@ both() {
     dial_control
     say_hex "$FD" "$(hello)"
     last=$FD
-    silent "$last" 0.2
+    on_hold "$last"
     hang_up "$first"
-    welcomed "$last"
+    welcomed "$last" held
     session
     not said relayd '^open ' 3
 }
