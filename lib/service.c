@@ -85,10 +85,11 @@ static bool take_place(struct service *s, const struct addr *newcomer)
     return true;
 }
 
+/* The one that is to be let in is among the service's clients, and not among the others. */
 static bool at_limit(const struct service *s, const struct addr *client)
 {
-    return clients_in_all >= rules->max_sessions || s->clients >= rules->max_per_service ||
-           (s->max > 0 && s->clients >= s->max) ||
+    return clients_in_all >= rules->max_sessions || s->clients > rules->max_per_service ||
+           (s->max > 0 && s->clients > s->max) ||
            tally_count(&sources, client) >= (unsigned)rules->max_per_source;
 }
 
@@ -99,7 +100,10 @@ static const char *refusal(struct service *s, const struct addr *client)
         return "full";
     if (!at_limit(s, client))
         return NULL;
+    /* That may tell that its server has gone. */
     session_catch_up();
+    if (!s->open)
+        return "gone";
     return at_limit(s, client) ? "limit" : NULL;
 }
 
@@ -107,17 +111,20 @@ static void accepted(void *owner, int fd, const struct addr *from)
 {
     struct service *s = owner;
     char text[ADDR_TEXT];
-    const char *reason = sock_broken(fd) ? "gone" : refusal(s, from);
+    const char *reason;
 
+    s->clients++;                       /* keeps the record, whatever is heard meanwhile */
+    reason = sock_broken(fd) ? "gone" : refusal(s, from);
     if (reason == NULL && tally_add(&sources, from) != 0)
         reason = "limit";
     if (reason != NULL) {
         lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=%s", s->name, addr_text(from, text), reason);
         sock_reset(fd);
+        s->clients--;
+        free_if_unused(s);
         return;
     }
     clients_in_all++;
-    s->clients++;
     rendezvous_client(&s->meeting, leg_of_socket(fd), from);
 }
 

@@ -109,21 +109,15 @@ static void take_report(struct session *s, const struct report *r)
         worker_done(w);
 }
 
-/* All that are there. What is no report, or no session's, is from a child that has been taken over. */
-void session_catch_up(void)
+/* Returns whether there may be more. What is no report, or no session's, is from a child that has been taken over. */
+static bool take_one(void)
 {
+    struct transport *t;
+    struct session *s;
     struct report r;
-    ssize_t got;
+    ssize_t got = read(report_ends[0], &r, sizeof r);
 
-    for (int i = 0; i < MOST_REPORTS; i++) {
-        struct transport *t;
-        struct session *s;
-
-        got = read(report_ends[0], &r, sizeof r);
-        if (got < 0)
-            return;
-        if (got != (ssize_t)sizeof r)
-            continue;
+    if (got == (ssize_t)sizeof r) {
         r.end.why[sizeof r.end.why - 1] = '\0';
         r.text[sizeof r.text - 1] = '\0';
         t = r.kind > REPORT_QUIET ? transport_of(&r) : NULL;
@@ -133,6 +127,23 @@ void session_catch_up(void)
         else if (s != NULL)
             take_report(s, &r);
     }
+    return got >= 0;
+}
+
+/*
+ * All that are there. Who is told of one may ask for the others, and would have
+ * them handled inside of it, each in the one before: they come in their turn.
+ */
+void session_catch_up(void)
+{
+    static bool taking;
+
+    if (taking)
+        return;
+    taking = true;
+    for (int i = 0; i < MOST_REPORTS && take_one(); i++)
+        continue;
+    taking = false;
 }
 
 /* Not each of many: who needs to know looks before. */

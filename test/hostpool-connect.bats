@@ -184,3 +184,16 @@ usage() {
     [ "$status" -eq 0 ]
     client_refused
 }
+
+@test "a relay that never stops to command keeps nothing else from its turn" {
+    find_ports 1
+    COMMANDS=${POOL[0]}
+    # Ends of sessions that nobody has.
+    printf '%b' "$(printf '\\x00\\x00\\x00\\x08\\x08\\x01\\x10\\x01\\x22\\x02\\x08\\x01%.0s' {1..5000})" >"$D/flood"
+    start relay socat "TCP-LISTEN:$COMMANDS,bind=127.0.0.1,reuseaddr" "SYSTEM:while cat '$D/flood'; do touch '$D/flooded'; done"
+    wait_for listening "$COMMANDS"
+    start connect "${CONNECT_WORDS[@]}" "hostpool://127.0.0.1:$CONTROL" 127.0.0.1:1
+    wait_for [ -e "$D/flooded" ]
+    stop connect
+    [ "$status" -eq 0 ]
+}

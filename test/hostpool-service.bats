@@ -173,6 +173,37 @@ usage() {
     wait_said relayd '^open ' 3
 }
 
+@test "command connections of one address leave room for others'" {
+    # Nine in all, of which two.
+    start_pool --max-ready 64
+    command_connection
+    command_connection
+    dial "127.0.0.1:$COMMANDS"
+    [ "$(rest "$FD")" = "= reset" ]
+    said relayd '^reject from=127\.0\.0\.1:[0-9]+ reason=full$'
+    start other "$TOOLS/drip" "127.0.0.1:$COMMANDS" --from 127.0.0.2 --text x --split 0 --wait 60000
+    wait_said relayd '^open ' 3
+    hang_up "$COMMAND_FD"
+    wait_said relayd '^close '
+    command_connection
+}
+
+@test "--max-per-source: an IPv6 source is its /64, for data and command connections too" {
+    local port from
+
+    start_pool --proxy-from 127.0.0.0/8 --max-per-source 1
+    for port in "$COMMANDS" "$CONTROL"; do
+        for from in 2001:db8::1 2001:db8::2 2001:db8:0:1::1; do
+            dial "127.0.0.1:$port"
+            say_bytes "$FD" "PROXY TCP6 $from 2001:db8:1::1 40002 80\r\n$HELLO"
+            [ "$from" != 2001:db8::2 ] || [ "$(rest "$FD")" = "= reset" ]
+            [ "$from" = 2001:db8::2 ] || [ "$port" = "$COMMANDS" ] || frame "$FD"
+        done
+    done
+    wait_said relayd '^open ' 2
+    said relayd '^reject from=\[2001:db8::2\]:40002 reason=full$' 2
+}
+
 @test "--max-waiting: so many clients wait; those of one address lose their places to others" {
     start_pool --max-waiting 2
     client

@@ -342,6 +342,7 @@ void attach_carry(struct attacher *by, const struct attach *a, struct transport 
         return;
     /* Two sessions: one from the transport to here, which nobody hears of, and one from there on. */
     if (sock_pair(ends) != 0) {
+        log_refuse(&task, errno);
         transport_give(carrier, &job, -1);
         return;
     }

@@ -14,6 +14,7 @@
 #include "../preamble.h"
 #include "../slab.h"
 #include "../sock.h"
+#include "../tally.h"
 #include "../text.h"
 
 #include <errno.h>
@@ -23,6 +24,9 @@
 
 /* Of the data connections that may stand by, the part that may be command connections: a host process has ten to one. */
 #define HOSTS_PART 8
+
+/* And of those the part that may come from one source, lest it have all of them. */
+#define SOURCE_PART 4
 
 /* One LISTEN. */
 struct hostpool {
@@ -66,15 +70,19 @@ static const struct service_rules *rules;
 static struct endpoints endpoints;
 static struct hostpool *pools;
 static struct slab hosts, guests, readies;
+static struct tally host_sources, ready_sources;
 static int32_t last_session;        /* ids are never used twice */
 
 static int setup(const struct service_rules *the_rules, int listens, int ports)
 {
+    size_t most_hosts = (size_t)the_rules->max_ready / HOSTS_PART + 1;
+
     (void)ports;
     rules = the_rules;
     pools = calloc((size_t)listens, sizeof *pools);
     if (pools == NULL || endpoints_setup(&endpoints, listens) != 0 || hostpool_reader_setup() != 0 ||
-        slab_init(&hosts, sizeof(struct host), (size_t)rules->max_ready / HOSTS_PART + 1) != 0 ||
+        slab_init(&hosts, sizeof(struct host), most_hosts) != 0 || tally_init(&host_sources, most_hosts) != 0 ||
+        tally_init(&ready_sources, (size_t)rules->max_ready) != 0 ||
         slab_init(&guests, sizeof(struct guest), (size_t)rules->max_unknown + 1) != 0)
         return -1;
     return slab_init(&readies, sizeof(struct ready), (size_t)rules->max_ready);
@@ -90,6 +98,7 @@ static void host_gone(struct host *h, const char *reason)
 
     log_event("close service=%e reason=%s from=%s", p->name, reason, addr_text(&h->from, from));
     loop_remove(&h->watch);
+    tally_drop(&host_sources, &h->from);
     *h->link = h->next;
     if (h->next != NULL)
         h->next->link = h->link;
@@ -129,13 +138,19 @@ static void host_readable(void *owner, unsigned events)
         host_gone(h, errno == ETIMEDOUT ? "timeout" : "reset");
 }
 
-static int hosts_from(const struct hostpool *p, const struct addr *source)
+static bool has_host(const struct hostpool *p, const struct addr *source)
 {
-    int count = 0;
-
     for (const struct host *h = p->hosts; h != NULL; h = h->next)
-        count += addr_same_host(&h->from, source);
-    return count;
+        if (addr_same_host(&h->from, source))
+            return true;
+    return false;
+}
+
+static bool many_hosts(const struct addr *source)
+{
+    unsigned count = tally_count(&host_sources, source), most = (unsigned)rules->max_ready / HOSTS_PART + 1;
+
+    return count >= (unsigned)rules->max_per_source || (count > 0 && count >= most / SOURCE_PART);
 }
 
 static int locate(struct addr *reached, int fd)
@@ -157,7 +172,7 @@ static void log_open(const struct host *h, const struct addr *reached)
 static void host_accepted(void *owner, int fd, const struct addr *from)
 {
     struct hostpool *p = owner;
-    struct host *h = hosts_from(p, from) < rules->max_per_source ? slab_get(&hosts) : NULL;
+    struct host *h = many_hosts(from) ? NULL : slab_get(&hosts);
     struct addr reached;
 
     if (h == NULL) {
@@ -173,6 +188,7 @@ static void host_accepted(void *owner, int fd, const struct addr *from)
     }
     h->of = p;
     h->from = *from;
+    tally_add(&host_sources, from);
     h->next = p->hosts;
     h->link = &p->hosts;
     if (h->next != NULL)
@@ -205,6 +221,7 @@ static void stands_by_no_more(void *owner, const char *reason)
         lograte_event(LOGRATE_UNREADY, "unready service=%e from=%s reason=%s", r->of->name, addr_text(&r->from, from),
                       reason);
     loop_remove(&r->watch);
+    tally_drop(&ready_sources, &r->from);
     slab_put(&readies, r);
 }
 
@@ -253,16 +270,6 @@ static void reject(struct guest *g, const char *reason)
     sock_reset(guest_release(g));
 }
 
-static int readies_from(const struct addr *source)
-{
-    struct ready *r;
-    int count = 0;
-
-    for (size_t i = 0; (r = slab_at(&readies, i)) != NULL; i++)
-        count += r->of != NULL && addr_same_host(&r->from, source);
-    return count;
-}
-
 static int say_welcome(const struct guest *g, int32_t session)
 {
     struct hostpool_welcome welcome = {.session = session, .port = g->of->service->port->number};
@@ -277,7 +284,7 @@ static void stand_by(struct guest *g)
 {
     struct hostpool *p = g->of;
     struct rendezvous *meeting = &p->service->meeting;
-    bool many = last_session == INT32_MAX || readies_from(&g->from) >= rules->max_per_source;
+    bool many = last_session == INT32_MAX || tally_count(&ready_sources, &g->from) >= (unsigned)rules->max_per_source;
     struct ready *r = many ? NULL : slab_get(&readies);
     const char *refused;
     bool welcomed;
@@ -301,6 +308,7 @@ static void stand_by(struct guest *g)
     welcomed = say_welcome(g, last_session) == 0;
     r->of = p;
     r->from = g->from;
+    tally_add(&ready_sources, &r->from);
     r->watch = (struct watch){.fd = guest_release(g), .ready = ready_readable, .owner = r};
     sock_probe(r->watch.fd);
     if (!welcomed || loop_add(&r->watch, LOOP_READ) != 0)
@@ -367,7 +375,7 @@ static struct guest *let_in(const struct hostpool *p, const struct addr *from)
 {
     struct guest *g;
 
-    if ((newcomers_many(from) && hosts_from(p, from) == 0) || (g = slab_get(&guests)) == NULL)
+    if ((newcomers_many(from) && !has_host(p, from)) || (g = slab_get(&guests)) == NULL)
         return NULL;
     g->place = (struct newcomer){.evict = make_room, .owner = g};
     if (newcomers_add(&g->place, from) == 0)

@@ -38,6 +38,9 @@
 /* How many clients we may be told of before we know which connection is theirs. */
 #define EARLY 64
 
+/* How many commands are read before others have their turn. */
+#define COMMANDS 64
+
 enum state { CONNECTING, GREETING, WAITING, ENDED };
 
 /* A data connection that is made ahead of its client. */
@@ -317,7 +320,7 @@ static void readable(struct control *c)
 {
     struct link *l = (struct link *)c;
 
-    while (c->watch.fd >= 0)
+    for (int i = 0; i < COMMANDS && c->watch.fd >= 0; i++)
         switch (hostpool_read(&l->in, c->watch.fd)) {
         case HOSTPOOL_READ:
             commanded(l);

@@ -147,15 +147,16 @@ static void serve(struct server *s, struct port *port)
 
     newcomers_drop(&s->place);
     s->service = service_open(NULL, port);
-    if (s->service == NULL || transport_give(&s->transport, &job, -1) != 0) {
+    if (s->service == NULL) {
         lograte_reject(&s->from, "full");
         transport_leave(&s->transport);
-        close_service(s, "full");
         return;
     }
     s->service->announce = announce;
     s->service->owner = s;
     log_open(s, service_address(&s->reached, port->number, public));
+    if (transport_give(&s->transport, &job, -1) != 0)
+        close_service(s, "killed");
 }
 
 /* It is known by its place among those who are not known yet, which is what it has. */
