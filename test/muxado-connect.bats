@@ -208,6 +208,19 @@ for_each() {
     for_each limited
 }
 
+# More than the channel between relay-connect and the process has room for.
+@test "600 clients that come at once are all served" {
+    burst() {
+        start_service --max-sessions 1000
+        n=$(scaled 600)
+        load_client "$PUBLIC" both --sessions "$n" --at-once "$n" --bytes 5000
+        load_served "$n"
+        not said relayd '^(refuse|reject|close) '
+        not said connect '^refuse '
+    }
+    for_each burst
+}
+
 @test "a server that refuses: the client is reset at once" {
     refuses() {
         start_service

@@ -25,6 +25,9 @@
 /* How often it is looked whether a session's peer is gone, or has said nothing for too long, in milliseconds. */
 #define LOOK_MS 1000
 
+/* So many connections are asked for at once: the parent's answers have room for more. */
+#define ASKED_MOST 64
+
 /* How long the parent may take to hand a connection over, in milliseconds. */
 #define HANDED_MS 10000
 
@@ -39,6 +42,7 @@ struct carried {
     bool used;
     struct mux_stream *stream;      /* NULL: it is no more */
     int fd;                         /* -1: not there yet, or no more */
+    bool asked;                     /* the server's side: for that */
     bool connecting;                /* until when: deadline */
     bool known;                     /* subject is set */
     struct report_subject subject;
@@ -60,6 +64,7 @@ static struct mux mux;
 static struct carried *table;
 static struct pollfd *polled;
 static int channel, used, turn;
+static int asked;                   /* connections that were asked for and have not come */
 static int high;                    /* all that are used stand below this in the table */
 static size_t queue_size;
 static bool connected = true;       /* the connection is there */
@@ -407,6 +412,21 @@ static uint32_t take_first(struct mux_stream *s)
     return 0;
 }
 
+/* The server's side: asks for a connection for those that have none. */
+static void ask(void)
+{
+    for (int i = 0; i < high && asked < ASKED_MOST; i++) {
+        struct carried *c = &table[i];
+
+        if (!c->used || c->asked || c->stream == NULL)
+            continue;
+        c->asked = true;
+        c->moved_at = clock_ms();
+        asked++;
+        say(REPORT_CLIENT, c->stream->id, "");
+    }
+}
+
 static uint32_t stream_opened(void *owner, struct mux_stream *s)
 {
     struct carried *c;
@@ -419,7 +439,7 @@ static uint32_t stream_opened(void *owner, struct mux_stream *s)
         return mux_refused(task->format);
     c->stream = s;
     s->owner = c;
-    say(REPORT_CLIENT, s->id, "");
+    ask();
     return 0;
 }
 
@@ -617,6 +637,10 @@ static void do_job(const struct job *job, int fd)
         set_port(job->number);
         return;
     }
+    if (task->dialler) {
+        asked--;
+        ask();
+    }
     c = job->number != 0 ? find(job->number) : new_carried();
     if (c != NULL && job->number == 0)
         c->stream = connected ? mux_open(&mux, c) : NULL;
@@ -627,6 +651,14 @@ static void do_job(const struct job *job, int fd)
         return;
     }
     take_up(c, job, fd);
+}
+
+/* Nobody makes connections for them any more. */
+static void give_up_waiting(void)
+{
+    for (int i = 0; i < high; i++)
+        if (table[i].used && table[i].fd < 0)
+            cut(&table[i], COPY_RESET, "");
 }
 
 /* All that are there: the channel has room for some only. */
@@ -645,6 +677,7 @@ static void take_jobs(void)
             return;
         close(channel);
         channel = -1;
+        give_up_waiting();
     }
 }
 
@@ -735,7 +768,7 @@ static void look(long long now)
 
         if (!c->used)
             continue;
-        if (c->fd < 0 ? now - c->moved_at >= HANDED_MS : c->connecting && now >= c->deadline)
+        if (c->fd < 0 ? c->asked && now - c->moved_at >= HANDED_MS : c->connecting && now >= c->deadline)
             cut(c, COPY_TIMEOUT, "");
         else if (c->idle_ms > 0 && now - c->moved_at >= c->idle_ms)
             cut(c, COPY_IDLE, "");
