@@ -19,7 +19,7 @@ COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o li
 	lib/loop.o lib/name.o lib/nursery.o lib/opening.o lib/options.o lib/os-generic.o lib/os-linux.o \
 	lib/proxy.o lib/report.o lib/sandbox.o lib/session.o lib/sha256.o lib/slab.o lib/sock.o \
 	lib/text.o lib/transport.o lib/wipe.o lib/worker.o lib/worker_child.o lib/proto/hostpool_message.o \
-	lib/proto/hostpool_reader.o lib/proto/mux.o lib/proto/mux_child.o lib/proto/mux_frame.o \
+	lib/proto/hostpool_reader.o lib/proto/mux.o lib/proto/mux_carry.o lib/proto/mux_child.o lib/proto/mux_frame.o \
 	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/protobuf.o
 
 RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o lib/rendezvous.o \
@@ -54,7 +54,7 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 	lib/session.h lib/sha256.h lib/slab.h lib/sock.h lib/sticky.h lib/tally.h lib/target.h lib/text.h lib/transport.h \
 	lib/uplink.h lib/via.h lib/wipe.h lib/worker.h lib/worker_child.h lib/proto/attach.h \
 	lib/proto/control.h lib/proto/endpoint.h lib/proto/hostpool_message.h lib/proto/hostpool_reader.h \
-	lib/proto/mux.h lib/proto/mux_child.h lib/proto/mux_frame.h lib/proto/new_auth.h \
+	lib/proto/mux.h lib/proto/mux_carry.h lib/proto/mux_child.h lib/proto/mux_frame.h lib/proto/new_auth.h \
 	lib/proto/new_claim.h lib/proto/new_conn.h lib/proto/new_line.h \
 	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h \
 	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/protobuf.h lib/proto/relay_proto.h \
