@@ -309,10 +309,10 @@ struct worker *worker_start(struct job *job, int client_fd, int server_fd, void 
 {
     int fds[] = {client_fd, server_fd};
     int count = server_fd >= 0 ? 2 : 1;
-    struct worker *w = NULL;
+    struct worker *w;
     bool made = false;
 
-    while (w == NULL) {
+    for (;;) {
         if (!any_idle()) {
             if (made || make_one() != 0)
                 return NULL;
@@ -324,7 +324,6 @@ struct worker *worker_start(struct job *job, int client_fd, int server_fd, void 
             break;
         if (!is_gone(errno))
             return NULL;
-        w = NULL;
     }
     w->session = session;
     if (++w->uses >= rules->uses) {
