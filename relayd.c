@@ -113,7 +113,10 @@ static const struct program program = {
 };
 
 static struct relay_listen listens[MOST_LISTENS];
-static int listen_count;
+static int listen_count, ports_in_all;
+
+/* The protocols that have a LISTEN; ends with NULL. */
+static const struct relay_proto *spoken[MOST_LISTENS + 1];
 
 static void bad_listen(const char *text, const char *why)
 {
@@ -317,36 +320,29 @@ static void parse_listens(int argc, char **argv)
                 log_die(EXIT_FAILED, "the ports of '%e' and '%e' overlap: choose others", argv[j], argv[i]);
 }
 
-/* How many LISTENs a protocol has, and how many ports they have; proto NULL: all. */
+/* How many LISTENs a protocol has, and how many ports they have. */
 static int listens_of(const struct relay_proto *proto, int *ports)
 {
     int count = 0;
 
     *ports = 0;
     for (int i = 0; i < listen_count; i++)
-        if (proto == NULL || listens[i].proto == proto) {
+        if (listens[i].proto == proto) {
             count++;
             *ports += listens[i].pool + listens[i].proto->own_ports;
         }
     return count;
 }
 
-static int ports_in_all(void)
+static void find_spoken(void)
 {
-    int ports;
+    int count = 0, ports;
 
-    listens_of(NULL, &ports);
-    return ports;
-}
-
-/* The protocols that are spoken: those that have a LISTEN. The one at or behind p, or NULL. */
-static const struct relay_proto *const *spoken(const struct relay_proto *const *p)
-{
-    int ports;
-
-    while (*p != NULL && listens_of(*p, &ports) == 0)
-        p++;
-    return *p != NULL ? p : NULL;
+    for (int i = 0; relay_protos[i] != NULL; i++)
+        if (listens_of(relay_protos[i], &ports) > 0) {
+            spoken[count++] = relay_protos[i];
+            ports_in_all += ports;
+        }
 }
 
 /* Connections that wait for clients leave half of the descriptors to the clients. */
@@ -358,11 +354,11 @@ static void fit_ready(int free_files)
 
 static void check_descriptors(void)
 {
-    int needed = ports_in_all() + listener_reserve() + OWN_FILES;
+    int needed = ports_in_all + listener_reserve() + OWN_FILES;
 
     if (loop_limit() < needed)
         log_die(EXIT_FAILED, "%d open files are too few for %d ports: raise 'ulimit -n' to %d or give a smaller +COUNT",
-                loop_limit(), ports_in_all(), needed);
+                loop_limit(), ports_in_all, needed);
     fit_ready(loop_limit() - needed);
 }
 
@@ -375,14 +371,14 @@ static void set_up(void)
     if (session_init(program.name, &session_rules) != 0 || newcomers_setup(rules.max_unknown) != 0 ||
         rendezvous_setup(rules.max_sessions, rules.max_ready, rules.claim_seconds * 1000LL, rules.idle_seconds * 1000,
                          peer_seconds) != 0 ||
-        service_setup(&rules, ports_in_all()) != 0)
+        service_setup(&rules, ports_in_all) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
     if (proxy_from != NULL && preamble_setup(proxy_from, rules.max_unknown, rules.line_seconds) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower --max-unknown", strerror(errno));
-    for (const struct relay_proto *const *p = spoken(relay_protos); p != NULL; p = spoken(p + 1)) {
-        int ports, count = listens_of(*p, &ports);
+    for (int i = 0; spoken[i] != NULL; i++) {
+        int ports, count = listens_of(spoken[i], &ports);
 
-        if ((*p)->setup(&rules, count, ports) != 0)
+        if (spoken[i]->setup(&rules, count, ports) != 0)
             log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
     }
 }
@@ -439,9 +435,9 @@ static void reload_keys(int signo)
         return;
     }
     log_event("keys file=%e names=%u", key_file, (unsigned)keys_count());
-    for (const struct relay_proto *const *p = spoken(relay_protos); p != NULL; p = spoken(p + 1))
-        if ((*p)->keys_changed != NULL)
-            (*p)->keys_changed();
+    for (int i = 0; spoken[i] != NULL; i++)
+        if (spoken[i]->keys_changed != NULL)
+            spoken[i]->keys_changed();
 }
 
 /* A session without its filter is as before; whoever counts on it is told once. */
@@ -455,8 +451,8 @@ static void say_sandbox(void)
 
 static void stop(void)
 {
-    for (const struct relay_proto *const *p = spoken(relay_protos); p != NULL; p = spoken(p + 1))
-        (*p)->stop();
+    for (int i = 0; spoken[i] != NULL; i++)
+        spoken[i]->stop();
 }
 
 int main(int argc, char **argv)
@@ -471,6 +467,7 @@ int main(int argc, char **argv)
     check_proxy_from();
     check_pool_addr();
     parse_listens(argc - first, argv + first);
+    find_spoken();
     lograte_setup(log_rate);
     load_keys();
     check_rights();
@@ -482,8 +479,8 @@ int main(int argc, char **argv)
     bind_all();
     give_up_rights();
     say_sandbox();
-    for (const struct relay_proto *const *p = spoken(relay_protos); p != NULL; p = spoken(p + 1))
-        if ((*p)->start() != 0)
+    for (int i = 0; spoken[i] != NULL; i++)
+        if (spoken[i]->start() != 0)
             log_die(EXIT_FAILED, "cannot watch the ports: %s", strerror(errno));
     log_event("ready");
     if (loop_run() != 0)
