@@ -213,3 +213,11 @@ const struct addr *preamble_reached(void)
 {
     return destination;
 }
+
+int preamble_locate(struct addr *reached, int fd)
+{
+    if (destination == NULL)
+        return addr_local(reached, fd);
+    *reached = *destination;
+    return 0;
+}

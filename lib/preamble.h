@@ -27,4 +27,7 @@ int preamble_setup(const char *believed, int most, int seconds);
  */
 const struct addr *preamble_reached(void);
 
+/* So too: the address that the connection fd was made to, whoever names it. -1 with errno. */
+int preamble_locate(struct addr *reached, int fd);
+
 #endif

@@ -153,14 +153,6 @@ static bool many_hosts(const struct addr *source)
     return count >= (unsigned)rules->max_per_source || (count > 0 && count >= most / SOURCE_PART);
 }
 
-static int locate(struct addr *reached, int fd)
-{
-    if (preamble_reached() == NULL)
-        return addr_local(reached, fd);
-    *reached = *preamble_reached();
-    return 0;
-}
-
 static void log_open(const struct host *h, const struct addr *reached)
 {
     char public[ADDR_HOST + 8], from[ADDR_TEXT];
@@ -181,7 +173,7 @@ static void host_accepted(void *owner, int fd, const struct addr *from)
         return;
     }
     h->watch = (struct watch){.fd = fd, .ready = host_readable, .owner = h};
-    if (locate(&reached, fd) != 0 || loop_add(&h->watch, LOOP_READ) != 0) {
+    if (preamble_locate(&reached, fd) != 0 || loop_add(&h->watch, LOOP_READ) != 0) {
         slab_put(&hosts, h);
         sock_reset(fd);
         return;
@@ -403,7 +395,7 @@ static void data_accepted(void *endpoint, int fd, const struct addr *from)
     g->from = *from;
     g->watch = (struct watch){.fd = fd, .ready = guest_readable, .owner = g};
     g->deadline = (struct timer){.fire = too_slow, .owner = g};
-    if (locate(&g->reached, fd) != 0 || loop_add(&g->watch, LOOP_READ) != 0) {
+    if (preamble_locate(&g->reached, fd) != 0 || loop_add(&g->watch, LOOP_READ) != 0) {
         reject(g, "full");
         return;
     }

@@ -36,7 +36,6 @@ struct server {
     unsigned char head[HEAD];
     size_t head_len;
     long long since;                /* clock_ms when it said who it is */
-    enum mux_format format;
     struct service *service;        /* NULL: on hold, or no more */
     struct transport transport;
     struct timer again;             /* for clients that it did not keep up with */
@@ -182,10 +181,10 @@ static void serve_those_on_hold(void *unused)
 
 /* A server that comes. */
 
-static void start_process(struct server *s)
+static void start_process(struct server *s, enum mux_format format)
 {
     struct mux_task task = {
-        .format = s->format,
+        .format = format,
         .most = rules->max_per_service < rules->max_sessions ? rules->max_per_service : rules->max_sessions,
     };
     char from[ADDR_TEXT];
@@ -210,9 +209,11 @@ static void start_process(struct server *s)
 
 static void known(struct server *s)
 {
+    enum mux_format format;
+
     s->since = clock_ms();
-    if (mux_format_of(s->head, &s->format) == 0)
-        start_process(s);
+    if (mux_format_of(s->head, &format) == 0)
+        start_process(s, format);
     else
         reject(s, "line");
 }
@@ -283,9 +284,7 @@ static void accepted(void *endpoint, int fd, const struct addr *from)
     s->from = *from;
     s->watch = (struct watch){.fd = fd, .ready = readable, .owner = s};
     s->deadline = (struct timer){.fire = too_slow, .owner = s};
-    if (preamble_reached() != NULL)
-        s->reached = *preamble_reached();
-    if ((preamble_reached() == NULL && addr_local(&s->reached, fd) != 0) || loop_add(&s->watch, LOOP_READ) != 0)
+    if (preamble_locate(&s->reached, fd) != 0 || loop_add(&s->watch, LOOP_READ) != 0)
         reject(s, "full");
 }
 

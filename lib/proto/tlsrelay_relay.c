@@ -146,7 +146,6 @@ static void accepted(void *endpoint, int fd, const struct addr *from)
 {
     struct endpoint *e = endpoint;
     struct server *s = slab_get(&servers);
-    const struct addr *reached = preamble_reached();
 
     if (s == NULL) {
         lograte_reject(from, "full");
@@ -155,9 +154,7 @@ static void accepted(void *endpoint, int fd, const struct addr *from)
     }
     s->from = *from;
     s->watch = (struct watch){.fd = fd, .ready = readable, .owner = s};
-    if (reached != NULL)
-        s->reached = *reached;
-    if ((reached == NULL && addr_local(&s->reached, fd) != 0) || open_service(s, &e->pool) != 0 ||
+    if (preamble_locate(&s->reached, fd) != 0 || open_service(s, &e->pool) != 0 ||
         loop_add(&s->watch, LOOP_READ) != 0) {
         turn_away(s);
         return;
