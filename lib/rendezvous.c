@@ -240,14 +240,23 @@ static struct standby *take_standby(struct rendezvous *r, const struct addr *cli
     return NULL;
 }
 
+/* Gives the client what take_standby took for it. As pair. */
+static int pair_standby(struct rendezvous *r, struct leg client, const struct addr *from, struct standby *s,
+                        long long since)
+{
+    int paired = pair(r, client, from, s->leg, s->mark, since);
+
+    s->hooks->gone(s->owner, NULL);
+    return paired;
+}
+
 void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *from)
 {
     struct standby *s = take_standby(r, from);
     struct waiter *w;
 
     if (s != NULL) {
-        pair(r, leg, from, s->leg, s->mark, clock_ms());
-        s->hooks->gone(s->owner, NULL);
+        pair_standby(r, leg, from, s, clock_ms());
         return;
     }
     w = wait_at(r, &r->clients, leg, from);
@@ -307,8 +316,7 @@ void rendezvous_match(struct rendezvous *r)
         struct addr from = w->from;
         long long since = w->since;
 
-        paired = pair(r, forget(&r->clients, w), &from, s->leg, s->mark, since);
-        s->hooks->gone(s->owner, NULL);
+        paired = pair_standby(r, forget(&r->clients, w), &from, s, since);
     }
 }
 

@@ -14,6 +14,8 @@
 
 #include <sys/types.h>
 
+struct transport;
+
 struct session_plan {
     const char *service;
     const struct addr *client;      /* its len is 0 where nobody knows */
@@ -50,8 +52,6 @@ int session_init(const char *program, const struct session_rules *rules);
  * caller's to close.
  */
 pid_t session_start(const struct session_plan *plan, struct job *job, int client_fd, int server_fd);
-
-struct transport;
 
 /*
  * Gives the session to a transport, with its own connection: client_fd, which is
