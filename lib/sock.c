@@ -177,8 +177,11 @@ int sock_pair(int ends[2])
     if (ends[0] >= 0 && addr_local(&ours, ends[0]) == 0)
         ends[1] = accept_from(listener, &ours);
     close(listener);
-    if (ends[1] >= 0)
+    if (ends[1] >= 0) {
+        sock_session_options(ends[0]);
+        sock_session_options(ends[1]);
         return 0;
+    }
     if (ends[0] >= 0)
         close(ends[0]);
     return -1;

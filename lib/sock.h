@@ -28,7 +28,10 @@ int sock_connect_start(const struct addr *a, bool *connected);
 /* Waits at most so many milliseconds until it is connected: 0, or -1 with errno (ETIMEDOUT). */
 int sock_connect_wait(int fd, int milliseconds);
 
-/* Two ends of a TCP connection from here to here: unlike a pair of unix sockets it can be reset. -1 with errno. */
+/*
+ * Two ends of a TCP connection from here to here, set as by sock_session_options:
+ * unlike a pair of unix sockets it can be reset. -1 with errno.
+ */
 int sock_pair(int ends[2]);
 
 /* The error that waits on a socket, 0 if none. It is taken by asking. */

@@ -98,12 +98,17 @@ static bool is_final(int error)
     return error != EAGAIN && error != EMFILE && error != ENFILE;
 }
 
-static bool can_begin(const struct task *t)
+/* Whether its address is known without asking anybody, and no command stands for it. */
+static bool knows_local(const struct task *t)
 {
     struct addr unused;
 
-    return t->offering->via == NULL && target_addr(t->offering->target, 0, &unused) == 0 &&
-           (t->attach->data_fd >= 0 || t->attach->to.len > 0);
+    return target_addr(t->offering->target, 0, &unused) == 0;
+}
+
+static bool can_begin(const struct task *t)
+{
+    return t->offering->via == NULL && knows_local(t) && (t->attach->data_fd >= 0 || t->attach->to.len > 0);
 }
 
 static void close_one(int fd)
@@ -312,10 +317,9 @@ int attach_start(struct attacher *by, const struct attach *a)
 /* A local server that can be reached from here. Returns 0, or -1: it needs a process of its own. */
 static int carry_directly(const struct task *t, struct session_plan *plan, struct transport *carrier, struct job *job)
 {
-    struct addr unused;
     int fd;
 
-    if (t->turn_away == NULL && target_addr(t->offering->target, 0, &unused) != 0)
+    if (t->turn_away == NULL && !knows_local(t))
         return -1;
     fd = t->turn_away == NULL ? begin_local(t, &job->server) : -1;
     if (fd < 0)
@@ -346,8 +350,6 @@ void attach_carry(struct attacher *by, const struct attach *a, struct transport 
         transport_give(carrier, &job, -1);
         return;
     }
-    sock_session_options(ends[0]);
-    sock_session_options(ends[1]);
     joined.data_fd = ends[0];
     attach_start(by, &joined);
     transport_give(carrier, &job, ends[1]);
