@@ -80,17 +80,17 @@ test-tools: $(TOOLS) $(FUZZERS) bench/load
 CODECS = lib/addr.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/wipe.o \
 	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/tlsrelay_line.o
 
-test/tools/codecs: test/tools/codecs.c $(CODECS) $(HEADERS)
+test/tools/codecs: test/tools/codecs.c test/tools/check.h $(CODECS) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/codecs.c $(CODECS)
 
 MESSAGES = lib/proto/hostpool_message.o lib/proto/protobuf.o lib/addr.o lib/name.o lib/text.o
 
-test/tools/messages: test/tools/messages.c $(MESSAGES) $(HEADERS)
+test/tools/messages: test/tools/messages.c test/tools/check.h $(MESSAGES) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/messages.c $(MESSAGES)
 
 MUX = lib/proto/mux.o lib/proto/mux_frame.o lib/slab.o
 
-test/tools/mux: test/tools/mux.c $(MUX) $(HEADERS)
+test/tools/mux: test/tools/mux.c test/tools/check.h $(MUX) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/mux.c $(MUX)
 
 SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/wipe.o

@@ -7,6 +7,8 @@
  * the hashes those of the examples for FIPS 180-4, and of RFC 4231; the PROXY
  * headers those of proxy-protocol.txt, sections 2.1 and 2.2.
  */
+#include "check.h"
+
 #include "../../lib/addr.h"
 #include "../../lib/cidr.h"
 #include "../../lib/key.h"
@@ -19,17 +21,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-static int checks, wrong;
-
-static void check(bool good, const char *what, const char *about)
-{
-    checks++;
-    if (good)
-        return;
-    wrong++;
-    printf("wrong: %s: %s\n", what, about);
-}
 
 static void numbers(void)
 {

@@ -11,6 +11,8 @@
  *
  * KIND is hello, welcome or command. The random ones are the same every time.
  */
+#include "check.h"
+
 #include "../../lib/proto/hostpool_message.h"
 #include "../../lib/proto/protobuf.h"
 
@@ -25,17 +27,6 @@
 enum kind { HELLO, WELCOME, COMMAND, KINDS };
 
 static const char *const kinds[KINDS] = {"hello", "welcome", "command"};
-
-static int checks, wrong;
-
-static void check(bool good, const char *what, const char *about)
-{
-    checks++;
-    if (good)
-        return;
-    wrong++;
-    printf("wrong: %s: %s\n", what, about);
-}
 
 /* Parsing, from a copy of exactly that size. */
 

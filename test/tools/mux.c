@@ -5,6 +5,8 @@
  *     mux pair COUNT    two machines that talk to each other, COUNT times, each time otherwise;
  *                       what comes is compared with what was sent, and counted against the windows
  */
+#include "check.h"
+
 #include "../../lib/proto/mux.h"
 
 #include <limits.h>
@@ -12,17 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int checks, wrong;
-
-static void check(bool good, const char *what, const char *about)
-{
-    checks++;
-    if (good)
-        return;
-    wrong++;
-    printf("wrong: %s: %s\n", what, about);
-}
 
 static void *allocate(size_t len)
 {
