@@ -413,3 +413,11 @@ leave_nothing() {
     no_listeners || { echo "a port was left behind"; return 1; }
     no_complaints
 }
+
+# connect_mistake WORDS ARGUMENT...: relay-connect calls it a usage error, in a line that has these words.
+connect_mistake() {
+    run timeout 10 "${CONNECT_WORDS[@]}" "${@:2}"
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [[ "${lines[0]}" == "relay-connect: "*"$1"* ]]
+}

@@ -6,16 +6,6 @@
 load helper
 load hostpool
 
-usage() {
-    local wanted=$1
-
-    shift
-    run timeout 10 "${CONNECT_WORDS[@]}" "$@"
-    echo "$output"
-    [ "$status" -eq 2 ]
-    [[ "${lines[0]}" == "relay-connect: "*"$wanted"* ]]
-}
-
 @test "it prints the public address, and keeps ten connections, without a process" {
     start_pool_for_hosts -H relay.example.org
     start_host connect localhost:1
@@ -150,16 +140,16 @@ usage() {
 }
 
 @test "usage: what hostpool has not, and how many connections" {
-    usage "leave --key out" -k /nowhere hostpool://127.0.0.1:1 localhost:1
-    usage "leave PUBLIC, 8080, out" hostpool://127.0.0.1:1 8080:localhost:1
-    usage "leave --via out" --via 'socat - TCP:%h:%p' hostpool://127.0.0.1:1 localhost:1
-    usage "--ready with hostpool:// is 1 to 64" -r 0 hostpool://127.0.0.1:1 localhost:1
-    usage "--ready takes a number from 0 to 64" -r 65 hostpool://127.0.0.1:1 localhost:1
-    usage "leave --ready out" -r 2 hostpool://127.0.0.1:1 -
+    connect_mistake "leave --key out" -k /nowhere hostpool://127.0.0.1:1 localhost:1
+    connect_mistake "leave PUBLIC, 8080, out" hostpool://127.0.0.1:1 8080:localhost:1
+    connect_mistake "leave --via out" --via 'socat - TCP:%h:%p' hostpool://127.0.0.1:1 localhost:1
+    connect_mistake "--ready with hostpool:// is 1 to 64" -r 0 hostpool://127.0.0.1:1 localhost:1
+    connect_mistake "--ready takes a number from 0 to 64" -r 65 hostpool://127.0.0.1:1 localhost:1
+    connect_mistake "leave --ready out" -r 2 hostpool://127.0.0.1:1 -
     # Commands come from the port above.
-    usage 65534 hostpool://127.0.0.1:65535 localhost:1
-    usage "" hostpool://127.0.0.1:70000 localhost:1
-    usage "" hostpool:// localhost:1
+    connect_mistake 65534 hostpool://127.0.0.1:65535 localhost:1
+    connect_mistake "" hostpool://127.0.0.1:70000 localhost:1
+    connect_mistake "" hostpool:// localhost:1
 }
 
 @test "SIGUSR1: those that wait are given up, the sessions end first; SIGINT ends them" {

@@ -26,6 +26,16 @@ on_data() {
     cat >"$D/data"
 }
 
+# Each data connection is welcomed, and welcomed.N is there then.
+welcome_all() {
+    on_data <<'SCRIPT'
+hello
+welcome "$N"
+mkdir "$DIR/welcomed.$N"
+rest
+SCRIPT
+}
+
 on_command() {
     cat >"$D/commands"
 }
@@ -219,12 +229,7 @@ await go
 bytes "$(open_of 2)"
 rest
 SCRIPT
-    on_data <<'SCRIPT'
-hello
-welcome "$N"
-mkdir "$DIR/welcomed.$N"
-rest
-SCRIPT
+    welcome_all
     start_fake
     connect_greeter -r 2
     wait_for test -d "$F/told"
@@ -254,12 +259,7 @@ done
 bytes "$all$(drop_of 10)\\0\\0"
 rest
 SCRIPT
-    on_data <<'SCRIPT'
-hello
-welcome "$N"
-mkdir "$DIR/welcomed.$N"
-rest
-SCRIPT
+    welcome_all
     start_fake
     connect_greeter
     for i in {1..9}; do
@@ -342,12 +342,7 @@ SCRIPT
 await welcomed.1
 await welcomed.2
 SCRIPT
-    on_data <<'SCRIPT'
-hello
-welcome "$N"
-mkdir "$DIR/welcomed.$N"
-rest
-SCRIPT
+    welcome_all
     start_fake
     connect_greeter -r 2
     wait_for ended data 1
@@ -368,12 +363,7 @@ for i in {2..60}; do
 done
 bytes "$all"
 SCRIPT
-    on_data <<'SCRIPT'
-hello
-welcome "$N"
-mkdir "$DIR/welcomed.$N"
-rest
-SCRIPT
+    welcome_all
     start_fake
     connect_greeter -r 1
     wait_for came commands 2

@@ -225,12 +225,7 @@ for_each() {
     refuses() {
         start_service
         stop load
-        for _ in {1..10}; do
-            dial "$PUBLIC"
-            began=$(now_ms)
-            [ "$(rest "$FD")" = "= reset" ]
-            [ $(($(now_ms) - began)) -lt $((1000 * TIME_FACTOR)) ]
-        done
+        resets_at_once
         wait_said connect '^end .* reason=error error=.*refused' 10
     }
     for_each refuses
@@ -373,22 +368,14 @@ for_each() {
     for_each storm
 }
 
-# mistake WORD ARGUMENT...: a usage error that has this word.
-mistake() {
-    run timeout 5 "${CONNECT_WORDS[@]}" "${@:2}"
-    echo "$output"
-    [ "$status" -eq 2 ]
-    [[ $output == *"$1"* ]]
-}
-
 @test "mistakes on the command line say what to do" {
     load auth
     key_of "web $KEY"
     for scheme in muxado muxado2; do
-        mistake 'leave --ready out' -r 2 $scheme://127.0.0.1 localhost:80
-        mistake 'leave --key out' -k "$D/key" $scheme://127.0.0.1 localhost:80
-        mistake 'leave --via out' --via 'socat - TCP:%h:%p' $scheme://127.0.0.1 localhost:80
-        mistake 'leave PUBLIC, 8080, out' $scheme://127.0.0.1 8080:localhost:80
+        connect_mistake 'leave --ready out' -r 2 $scheme://127.0.0.1 localhost:80
+        connect_mistake 'leave --key out' -k "$D/key" $scheme://127.0.0.1 localhost:80
+        connect_mistake 'leave --via out' --via 'socat - TCP:%h:%p' $scheme://127.0.0.1 localhost:80
+        connect_mistake 'leave PUBLIC, 8080, out' $scheme://127.0.0.1 8080:localhost:80
     done
     run "${CONNECT_WORDS[@]}" --help
     [[ $output == *muxado* ]]

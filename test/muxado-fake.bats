@@ -5,12 +5,6 @@
 load helper
 load muxado
 
-both() {
-    for V in 1 2; do
-        "$@" || { echo "v$V"; return 1; }
-    done
-}
-
 # listen_by_hand: a relay for one connection, on the port FAKE: what comes on it is read from R, what is said to R goes out.
 listen_by_hand() {
     FAKES=$((${FAKES-0} + 1))

@@ -5,12 +5,6 @@
 load helper
 load muxado
 
-both() {
-    for V in 1 2; do
-        "$@" || return
-    done
-}
-
 ended_as() {
     wait_said relayd "^end service=$SERVICE_PORT client=127\.0\.0\.1:[0-9]+ pid=[0-9]+ up=$1 down=$2 seconds=[0-9.]+ reason=$3$"
 }

@@ -5,13 +5,6 @@
 load helper
 load muxado
 
-# both COMMAND...: in either format.
-both() {
-    for V in 1 2; do
-        "$@" || return
-    done
-}
-
 # A server that has two clients: sets ONE, OTHER, ID_ONE and ID_OTHER.
 two_clients() {
     serve

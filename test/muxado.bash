@@ -3,6 +3,13 @@
 
 V=1
 
+# both COMMAND...: in either format.
+both() {
+    for V in 1 2; do
+        "$@" || { echo "v$V"; return 1; }
+    done
+}
+
 # Where what is said to a descriptor goes, if that is another one.
 declare -gA SAID_BY
 

@@ -5,13 +5,6 @@
 load helper
 load muxado
 
-# both COMMAND...: in either format.
-both() {
-    for V in 1 2; do
-        "$@" || return
-    done
-}
-
 # --- what a server says first
 
 @test "the recorded session, byte for byte" {

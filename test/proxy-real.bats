@@ -2,6 +2,7 @@
 # behind relay-connect.
 
 load helper
+load nginx
 
 # start_haproxy SEND: passes HA_CONTROL on to relayd's control port and HA_WEB
 # to the first public port, each with a header (send-proxy or send-proxy-v2).
@@ -27,21 +28,10 @@ END
 
 # nginx that logs whom the header names, in access.log: "CLIENT PUBLIC-PORT".
 start_nginx() {
-    local user=
-
-    [ "$(id -u)" -ne 0 ] || user='user root;'
     WEB=$(free_port)
-    cat >"$D/nginx.conf" <<END
-$user
-worker_processes 1;
-daemon off;
-pid $D/nginx.pid;
-events { worker_connections 64; }
-http {
+    run_nginx "$WEB" <<END
     log_format who "\$remote_addr \$proxy_protocol_server_port";
     access_log $D/access.log who;
-    client_body_temp_path $D/body;
-    proxy_temp_path $D/proxy; fastcgi_temp_path $D/fastcgi; uwsgi_temp_path $D/uwsgi; scgi_temp_path $D/scgi;
     server {
         listen 127.0.0.1:$WEB proxy_protocol;
         listen [::1]:$WEB proxy_protocol;
@@ -52,10 +42,7 @@ http {
         real_ip_header proxy_protocol;
         location / { return 200 "served"; }
     }
-}
 END
-    start nginx nginx -p "$D" -c "$D/nginx.conf" -e "$D/nginx.err"
-    wait_for listening "$WEB"
 }
 
 fetch() {

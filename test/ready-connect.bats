@@ -3,6 +3,7 @@
 # long: 70 s
 
 load helper
+load nginx
 load auth
 
 # start_fake: a relay that runs the script on standard input for each control
@@ -356,22 +357,10 @@ END
 
 @test "nginx behind it: 50 MiB by checksum, and ten requests on one connection" {
     web=$(free_port)
-    mkdir "$D/www"
-    chmod 755 "$D" "$D/www"
-    cat >"$D/nginx.conf" <<END
-$([ "$(id -u)" -ne 0 ] || echo 'user root;')
-daemon off;
-pid $D/nginx.pid;
-events { worker_connections 64; }
-http {
+    run_nginx "$web" <<END
     access_log off;
-    client_body_temp_path $D/body; proxy_temp_path $D/proxy; fastcgi_temp_path $D/fastcgi;
-    uwsgi_temp_path $D/uwsgi; scgi_temp_path $D/scgi;
     server { listen 127.0.0.1:$web; root $D/www; }
-}
 END
-    start nginx nginx -p "$D" -c "$D/nginx.conf" -e "$D/nginx.err"
-    wait_for listening "$web"
     start_relayd
     start_ready 2 "127.0.0.1:$web"
     head -c 52428800 /dev/urandom >"$D/www/big"

@@ -1,27 +1,15 @@
 # A real web server behind it: nginx, as it is.
 
 load helper
+load nginx
 
 start_nginx() {
-    local user=
-
     WEB=$(free_port)
     BACK=$(free_port)
-    mkdir -p "$D/www" "$D/posted"
-    chmod 755 "$D" "$D/www"
-    [ "$(id -u)" -ne 0 ] || user='user root;'
-    cat >"$D/nginx.conf" <<END
-$user
-worker_processes 1;
-daemon off;
-pid $D/nginx.pid;
-error_log $D/nginx.err;
-events { worker_connections 256; }
-http {
+    mkdir "$D/posted"
+    run_nginx "$WEB" "$D/posted" <<END
     access_log off;
     client_max_body_size 0;
-    client_body_temp_path $D/posted;
-    proxy_temp_path $D/proxy; fastcgi_temp_path $D/fastcgi; uwsgi_temp_path $D/uwsgi; scgi_temp_path $D/scgi;
     keepalive_requests 1000;
     server {
         listen 127.0.0.1:$WEB;
@@ -37,10 +25,7 @@ http {
         listen 127.0.0.1:$BACK;
         location / { return 200 "taken"; }
     }
-}
 END
-    start nginx nginx -p "$D" -c "$D/nginx.conf" -e "$D/nginx.err"
-    wait_for listening "$WEB"
     start_relayd
     start_connect -n web "127.0.0.1:$CONTROL" "127.0.0.1:$WEB"
 }

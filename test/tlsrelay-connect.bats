@@ -454,12 +454,7 @@ END
     start_load
     stop load
     start_connect "tlsrelay://127.0.0.1:$CONTROL" "$LOAD"
-    for _ in {1..10}; do
-        dial "$PUBLIC"
-        began=$(now_ms)
-        [ "$(rest "$FD")" = "= reset" ]
-        [ $(($(now_ms) - began)) -lt $((1000 * TIME_FACTOR)) ]
-    done
+    resets_at_once
 }
 
 @test "a reverse port that refuses costs that client alone" {
@@ -568,26 +563,18 @@ start_stdio() {
 
 # --- the command line
 
-# mistake WORD ARGUMENT...: a usage error that has this word.
-mistake() {
-    run timeout 5 "${CONNECT_WORDS[@]}" "${@:2}"
-    echo "$output"
-    [ "$status" -eq 2 ]
-    [[ $output == *"$1"* ]]
-}
-
 @test "mistakes on the command line say what to do" {
     key_of "web $KEY"
-    mistake 'leave --ready out' -r 2 tlsrelay://127.0.0.1 localhost:80
-    mistake 'leave --key out' -k "$D/key" tlsrelay://127.0.0.1 localhost:80
+    connect_mistake 'leave --ready out' -r 2 tlsrelay://127.0.0.1 localhost:80
+    connect_mistake 'leave --key out' -k "$D/key" tlsrelay://127.0.0.1 localhost:80
     for target in 8080:localhost:80 "web=8080:localhost:80" "8080:$D/socket" 8080:-; do
-        mistake 'leave PUBLIC, 8080, out' tlsrelay://127.0.0.1 "$target"
+        connect_mistake 'leave PUBLIC, 8080, out' tlsrelay://127.0.0.1 "$target"
     done
-    mistake 'is not a RELAY' tlsrelay:// localhost:80
-    mistake 'is not a RELAY' tlsrelay://127.0.0.1:0 localhost:80
-    mistake 'is not a RELAY' tlsrelay://127.0.0.1/ localhost:80
-    mistake 'names no protocol' TLSRELAY://127.0.0.1 localhost:80
-    mistake 'no TARGET' tlsrelay://127.0.0.1
+    connect_mistake 'is not a RELAY' tlsrelay:// localhost:80
+    connect_mistake 'is not a RELAY' tlsrelay://127.0.0.1:0 localhost:80
+    connect_mistake 'is not a RELAY' tlsrelay://127.0.0.1/ localhost:80
+    connect_mistake 'names no protocol' TLSRELAY://127.0.0.1 localhost:80
+    connect_mistake 'no TARGET' tlsrelay://127.0.0.1
 }
 
 @test "--help names it" {

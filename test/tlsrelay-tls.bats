@@ -2,6 +2,7 @@
 # long: 20 s
 
 load helper
+load nginx
 
 STUNNEL=$(command -v stunnel4 || command -v stunnel)
 
@@ -50,25 +51,12 @@ END
 
 # A web server on WEB, and by TLS on WEBS.
 start_web() {
-    local user=
-
     WEB=$(free_port)
     WEBS=$(free_port)
     mkdir -p "$D/www"
-    chmod 755 "$D" "$D/www"
     head -c 1048576 /dev/urandom >"$D/www/page"
-    [ "$(id -u)" -ne 0 ] || user='user root;'
-    cat >"$D/nginx.conf" <<END
-$user
-worker_processes 1;
-daemon off;
-pid $D/nginx.pid;
-error_log $D/nginx.err;
-events { worker_connections 256; }
-http {
+    run_nginx "$WEB" <<END
     access_log off;
-    client_body_temp_path $D/body;
-    proxy_temp_path $D/proxy; fastcgi_temp_path $D/fastcgi; uwsgi_temp_path $D/uwsgi; scgi_temp_path $D/scgi;
     root $D/www;
     server { listen 127.0.0.1:$WEB; }
     server {
@@ -76,10 +64,7 @@ http {
         ssl_certificate $CERTS/app.example.org/server.crt.pem;
         ssl_certificate_key $CERTS/app.example.org/server.key.pem;
     }
-}
 END
-    start nginx nginx -p "$D" -c "$D/nginx.conf" -e "$D/nginx.err"
-    wait_for listening "$WEB"
 }
 
 fetch() {

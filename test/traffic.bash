@@ -83,3 +83,13 @@ cpu_ms() {
 memory_kb() {
     awk '/^Anonymous:/ {print $2}' "/proc/$1/smaps_rollup"
 }
+
+# No local server is there: clients of PUBLIC are reset at once.
+resets_at_once() {
+    for _ in {1..10}; do
+        dial "$PUBLIC"
+        began=$(now_ms)
+        [ "$(rest "$FD")" = "= reset" ] || return
+        [ $(($(now_ms) - began)) -lt $((1000 * TIME_FACTOR)) ] || return
+    done
+}
