@@ -224,20 +224,26 @@ closed() {
     [ "$(cat "$D/client.out")" = 'here you are' ]
 }
 
+# A connection to the reverse port ends without a byte, as soon as it is made or
+# a little later.
+is_too_many() {
+    run timeout $((5 * TIME_FACTOR)) socat -u "TCP:127.0.0.1:$REVERSE" -
+    echo "$output"
+    [ "$status" -eq 0 ] && [ -z "$output" ] || [[ $output == *"Connection reset by peer"* ]]
+}
+
 @test "a reverse connection too many is closed, and harms nobody" {
     start_relay
     serve
     for _ in {1..20}; do
-        answer
-        [[ "$(rest "$DATA_FD")" =~ ^=\ (reset|eof)$ ]]
+        is_too_many
     done
     silent "$CONTROL_FD" 0.1
     client
     first=$CLIENT_FD
     answer
     served=$DATA_FD
-    answer
-    [[ "$(rest "$DATA_FD")" =~ ^=\ (reset|eof)$ ]]
+    is_too_many
     talks "$first" "$served"
     session
     not said relayd '^close '
