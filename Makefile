@@ -21,12 +21,14 @@ COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o li
 	lib/proxy.o lib/report.o lib/sandbox.o lib/session.o lib/sha256.o lib/slab.o lib/sock.o \
 	lib/text.o lib/transport.o lib/wipe.o lib/worker.o lib/worker_child.o lib/proto/hostpool_message.o \
 	lib/proto/hostpool_reader.o lib/proto/mux.o lib/proto/mux_carry.o lib/proto/mux_child.o lib/proto/mux_frame.o \
-	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/protobuf.o
+	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/protobuf.o \
+	lib/proto/ptth_path.o
 
 RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o lib/rendezvous.o \
-	lib/reverse.o lib/rights.o lib/service.o lib/sticky.o lib/tally.o lib/proto/endpoint.o \
+	lib/reverse.o lib/rights.o lib/service.o lib/sticky.o lib/tally.o lib/proto/endpoint.o lib/proto/http_caller.o \
 	lib/proto/hostpool_relay.o lib/proto/muxado_relay.o lib/proto/new_auth.o lib/proto/new_conn.o lib/proto/new_offer.o \
 	lib/proto/new_port.o lib/proto/new_relay.o lib/proto/new_wait.o lib/proto/new_words.o \
+	lib/proto/ptth_connection.o lib/proto/ptth_place.o lib/proto/ptth_relay.o \
 	lib/proto/relay_protos.o lib/proto/tlsrelay_relay.o
 
 CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o \
@@ -59,7 +61,8 @@ HEADERS = lib/addr.h lib/backoff.h lib/child.h lib/cidr.h lib/claim.h lib/clock.
 	lib/proto/mux.h lib/proto/mux_carry.h lib/proto/mux_child.h lib/proto/mux_frame.h lib/proto/new_auth.h \
 	lib/proto/new_claim.h lib/proto/new_conn.h lib/proto/new_line.h \
 	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h \
-	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/protobuf.h lib/proto/relay_proto.h \
+	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/http_caller.h lib/proto/ptth_connection.h lib/proto/ptth_path.h lib/proto/ptth_place.h \
+	lib/proto/protobuf.h lib/proto/relay_proto.h \
 	lib/proto/server_proto.h lib/proto/tlsrelay_line.h
 
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)

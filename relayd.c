@@ -46,6 +46,7 @@ static struct service_rules rules = {
     .max_unknown = 128,
     .max_ready = 512,
     .line_seconds = 10,
+    .poll_seconds = 30,
     .ping_seconds = 15,
     .silence_seconds = 45,
 };
@@ -71,6 +72,8 @@ static const struct option options[] = {
      .number = &peer_seconds, .min = 1, .max = 86400},
     {0, "line-timeout", "SECONDS", "for a line or PROXY header, from its first byte to its last (10)",
      .number = &rules.line_seconds, .min = 1, .max = 86400},
+    {0, "poll-timeout", "SECONDS", "how long a server's HTTP request waits for a client (30)",
+     .number = &rules.poll_seconds, .min = 1, .max = 86400},
     {0, "ping-interval", "SECONDS", "how often a server is asked whether it is there (15)",
      .number = &rules.ping_seconds, .min = 1, .max = 86400},
     {0, "silence-timeout", "SECONDS", "how long one may be silent until it is given up (45)",
@@ -104,7 +107,7 @@ static const struct program program = {
     .name = "relayd",
     .synopsis = "  relayd [options] [LISTEN...]\n"
                 "  LISTEN: [PROTO:][ADDR:]PORT[+COUNT], default " DEFAULT_LISTEN "\n"
-                "  PROTO: new, tlsrelay, hostpool, muxado\n",
+                "  PROTO: new, tlsrelay, hostpool, muxado, ptth\n",
     .closing = "Without --keys a bare PORT listens on the loopback address alone; 0.0.0.0:PORT\n"
                "serves everybody. COUNT ports above PORT are given to those who offer a server.\n"
                "Signals: TERM leaves the sessions running, USR1 waits for them, INT ends them,\n"
@@ -345,6 +348,17 @@ static void find_spoken(void)
         }
 }
 
+/* How many services may be open at once. */
+static int most_services(void)
+{
+    int count = ports_in_all;
+
+    for (int i = 0; spoken[i] != NULL; i++)
+        if (spoken[i]->by_name)
+            count += rules.max_ready + rules.max_sessions;
+    return count;
+}
+
 /* Connections that wait for clients leave half of the descriptors to the clients. */
 static void fit_ready(int free_files)
 {
@@ -371,7 +385,7 @@ static void set_up(void)
     if (session_init(program.name, &session_rules) != 0 || newcomers_setup(rules.max_unknown) != 0 ||
         rendezvous_setup(rules.max_sessions, rules.max_ready, rules.claim_seconds * 1000LL, rules.idle_seconds * 1000,
                          peer_seconds) != 0 ||
-        service_setup(&rules, ports_in_all) != 0)
+        service_setup(&rules, most_services()) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower the --max options", strerror(errno));
     if (proxy_from != NULL && preamble_setup(proxy_from, rules.max_unknown, rules.line_seconds) != 0)
         log_die(EXIT_FAILED, "cannot start: %s: lower --max-unknown", strerror(errno));

@@ -17,6 +17,9 @@
 
 #define BUFFER_BYTES 65536
 
+/* Of a buffer, what a chunk and the last one take. */
+#define AROUND (HTTP_CHUNK_BEFORE + HTTP_CHUNK_BEHIND + HTTP_LAST_CHUNK)
+
 /*
  * What is read at once: so much until that is filled for the first time, and
  * four times as much again whenever that is. Most sessions say little and touch
@@ -56,6 +59,7 @@ struct side {
     char *buffer;               /* what was read from this side */
     size_t size;                /* of it */
     size_t at, len;             /* of what was read, not yet written to the other */
+    size_t around;              /* bytes around it that were not read: chunks */
     unsigned long long moved;   /* bytes written to the other */
     bool filled;                /* by the last read */
     bool ended;                 /* its end of file was read */
@@ -94,22 +98,51 @@ static bool can_read(const struct side *s)
     return s->len == 0 && !s->ended;
 }
 
-/* Returns 1 if something moved, 0 if not now, -1 with errno. */
-static int fill(struct side *s)
+/* What lies behind HTTP_CHUNK_BEFORE bytes of room becomes a chunk, and the last one follows where it has ended. */
+static void wrap(struct side *s, size_t content)
 {
-    ssize_t got = read(s->leg->rfd, s->buffer, s->size);
+    s->at = content > 0 ? http_chunk_wrap(s->buffer, content) : 0;
+    s->len = content > 0 ? HTTP_CHUNK_BEFORE + content + HTTP_CHUNK_BEHIND - s->at : 0;
+    if (s->ended) {
+        http_chunk_last(s->buffer + s->at + s->len);
+        s->len += HTTP_LAST_CHUNK;
+    }
+    s->around = s->len - content;
+}
+
+/* Reads into a part of the buffer. Returns how much of it is content, or -1 with errno. */
+static ssize_t take(struct side *s, char *to, size_t size)
+{
+    struct http_body *body = &s->leg->framing.in;
+    ssize_t got = read(s->leg->rfd, to, size), content = got;
+
+    if (got < 0)
+        return -1;
+    s->ended = got == 0;
+    s->filled = (size_t)got == size;
+    if (s->buffer == s->small && (size_t)(to - s->buffer + got) > s->small_used)
+        s->small_used = (size_t)(to - s->buffer + got);
+    if (body->kind == HTTP_BODY_RAW)
+        return got;
+    errno = got == 0 ? ECONNRESET : EPROTO;     /* it breaks off, or is none */
+    if (got > 0)
+        content = http_body_take(body, to, (size_t)got, NULL);
+    s->ended = body->over;
+    return got > 0 ? content : -1;
+}
+
+/* Returns 1 if something moved, 0 if not now, -1 with errno. */
+static int fill(struct side *s, const struct leg *to)
+{
+    bool chunked = to->framing.chunked;
+    ssize_t got = chunked ? take(s, s->buffer + HTTP_CHUNK_BEFORE, s->size - AROUND) : take(s, s->buffer, s->size);
 
     if (got < 0)
         return would_block() ? 0 : -1;
-    if (got == 0) {
-        s->ended = true;
-        return 1;
-    }
     s->at = 0;
     s->len = (size_t)got;
-    s->filled = s->len == s->size;
-    if (s->buffer == s->small && s->len > s->small_used)
-        s->small_used = s->len;
+    if (chunked)
+        wrap(s, s->len);
     return 1;
 }
 
@@ -126,6 +159,10 @@ static int drain(struct side *s, struct side *to)
     s->at += (size_t)put;
     s->len -= (size_t)put;
     s->moved += (unsigned long long)put;
+    if (s->len == 0) {
+        s->moved -= s->around;
+        s->around = 0;
+    }
     return 1;
 }
 
@@ -151,6 +188,14 @@ static void shrink(struct side *s)
     s->size = SMALL_BYTES;
 }
 
+static int pass_end(struct side *from, struct side *to)
+{
+    if (leg_end_write(to->leg) != 0)
+        return -1;
+    from->passed = true;
+    return from->leg->framing.answer == LEG_GIVES ? leg_give_answer(from->leg) : 0;
+}
+
 /*
  * Moves from one side to the other what can be moved now; ending: its end of file
  * is there behind the bytes. Returns 0, or -1 with errno.
@@ -163,7 +208,7 @@ static int pump(struct side *from, struct side *to, bool ending)
         bool read_now = false;
 
         if (can_read(from)) {
-            int got = fill(from);
+            int got = fill(from, to->leg);
 
             if (got <= 0)
                 return got;
@@ -179,12 +224,8 @@ static int pump(struct side *from, struct side *to, bool ending)
             if (from->filled && from->size < BUFFER_BYTES)
                 grow(from);
         }
-        if (from->ended) {
-            if (!from->passed && leg_end_write(to->leg) != 0)
-                return -1;
-            from->passed = true;
-            return 0;
-        }
+        if (from->ended)
+            return from->passed ? 0 : pass_end(from, to);
         if (!(read_now && from->filled) && !ending)
             return 0;
     }
@@ -215,9 +256,20 @@ static void want_side(struct pollfd polled[2], struct side *s, const struct side
         want(&polled[0], skip ? -1 : s->leg->rfd, (short)(in | out));
         want(&polled[1], -1, 0);
     } else {
+        bool awaits = s->leg->framing.answer == LEG_AWAITS, over = other->passed || (s->hung_up && out == 0);
+
         want(&polled[0], in != 0 ? s->leg->rfd : -1, in);
-        want(&polled[1], other->passed || (s->hung_up && out == 0) ? -1 : s->leg->wfd, out);
+        want(&polled[1], over && !awaits ? -1 : s->leg->wfd, (short)(out | (awaits ? POLLIN : 0)));
     }
+}
+
+/* The socket that has failed, if that is what poll says. Returns 0, or -1 with errno. */
+static int check_error(int fd, short events)
+{
+    if ((events & (POLLERR | POLLNVAL)) == 0)
+        return 0;
+    errno = sock_error(fd);
+    return errno != 0 ? -1 : 0;
 }
 
 /* What poll said of the side's reading and of its writing; a socket's is the same. */
@@ -228,17 +280,16 @@ static int react(struct side *s, struct side *other, const struct pollfd polled[
     bool read_it = in != 0 && can_read(s);
     bool write_it = out != 0 && other->len > 0;
 
+    if (s->leg->framing.answer == LEG_AWAITS && (out & ~POLLOUT) != 0 && leg_take_answer(s->leg, other->passed) != 0)
+        return -1;
     if (read_it && pump(s, other, (in & os_poll_ended) != 0) != 0)
         return -1;
     if (write_it && pump(other, s, false) != 0)
         return -1;
     if (read_it || write_it || (in | out) == 0)
         return 0;
-    if (leg_is_socket(s->leg) && ((in | out) & (POLLERR | POLLNVAL)) != 0) {
-        errno = sock_error(s->leg->rfd);
-        if (errno != 0)
-            return -1;
-    }
+    if ((leg_is_socket(s->leg) || s->leg->framing.http) && check_error(s->leg->wfd, out) != 0)
+        return -1;
     s->hung_up = true;
     return 0;
 }
@@ -266,8 +317,8 @@ static void rest(struct copy *c)
     for (int i = 0; i < SIDES; i++) {
         if (c->side[i].len == 0)
             shrink(&c->side[i]);
-        if (!c->probed && leg_is_socket(c->side[i].leg))
-            sock_probe(c->side[i].leg->rfd);
+        if (!c->probed)
+            leg_probe(c->side[i].leg);
     }
     c->probed = true;
     if (c->rules.quiet != NULL)
@@ -282,7 +333,7 @@ static void rest(struct copy *c)
  */
 static bool reader_gone(const struct side *s)
 {
-    return s->hung_up && !leg_is_socket(s->leg);
+    return s->hung_up && !leg_is_socket(s->leg) && !s->leg->framing.http;
 }
 
 /* Nothing came for that long. Returns 0 to go on, or -1 with *end set. */
@@ -297,18 +348,15 @@ static int waited(struct copy *c, enum copy_end *end)
     if (c->moving)
         rest(c);
     for (int i = 0; i < SIDES; i++) {
-        bool unacknowledged;
-
         if (reader_gone(&c->side[i])) {
             errno = EPIPE;
             *end = COPY_RESET;
             return -1;
         }
-        if (os_peer_silent(c->side[i].leg->rfd, (unsigned)c->rules.peer_seconds, &unacknowledged)) {
+        if (leg_silent(c->side[i].leg, (unsigned)c->rules.peer_seconds, &waits)) {
             *end = COPY_TIMEOUT;
             return -1;
         }
-        waits |= unacknowledged;
     }
     c->settled = !waits;
     return 0;
@@ -330,9 +378,26 @@ static enum copy_end end_of_errno(void)
     }
 }
 
+/* What has been read of this side is all there is, and all of it has got to where it goes. */
+static bool side_done(const struct side *s, const struct side *to)
+{
+    return s->passed && to->leg->framing.answer != LEG_AWAITS;
+}
+
 static bool finished(const struct copy *c)
 {
-    return c->side[CLIENT].passed && c->side[SERVER].passed;
+    return side_done(&c->side[CLIENT], &c->side[SERVER]) && side_done(&c->side[SERVER], &c->side[CLIENT]);
+}
+
+/* A body without a byte is over before anything comes. Returns 0, or -1 with errno. */
+static int begin_ended(struct side *s, struct side *to)
+{
+    s->ended = s->leg->framing.in.over;
+    if (!s->ended)
+        return 0;
+    if (to->leg->framing.chunked)
+        wrap(s, 0);
+    return pump(s, to, false);
 }
 
 static enum copy_end move_all(struct copy *c)
@@ -340,6 +405,8 @@ static enum copy_end move_all(struct copy *c)
     struct side *client = &c->side[CLIENT], *server = &c->side[SERVER];
     enum copy_end end;
 
+    if (begin_ended(client, server) != 0 || begin_ended(server, client) != 0)
+        return end_of_errno();
     /* Mostly the client has spoken by now. */
     if (!client->leg->may_block && !server->leg->may_block && pump(client, server, false) != 0)
         return end_of_errno();

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /* The most descriptors that one message has. */
-#define HANDOVER_MOST 2
+#define HANDOVER_MOST 4
 
 /* Two connected ends for messages, both close-on-exec. Returns -1 with errno. */
 int handover_pair(int ends[2]);

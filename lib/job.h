@@ -1,10 +1,11 @@
 /*
- * job: a session as its process is told of it: one message, with the two
- * connections beside it.
+ * job: a session as its process is told of it: one message, with the
+ * connections of both sides beside it.
  */
 #ifndef JOB_H
 #define JOB_H
 
+#include "leg.h"
 #include "report.h"
 
 #include <stddef.h>
@@ -18,6 +19,7 @@ struct job_leg {
     int connect_ms;         /* how long its connection may still take; 0: it is there */
     unsigned first_len;
     char first[JOB_FIRST];  /* to be written to it before anything else */
+    struct framing framing; /* as the leg's: of http there are two descriptors, rfd first */
 };
 
 struct job {

@@ -135,9 +135,14 @@ const struct key *keys_only(void)
     return current->count == 1 ? current->keys : NULL;
 }
 
+const struct key *keys_of_name(const char *name)
+{
+    return keyfile_find(current, name, strlen(name));
+}
+
 const struct key *keys_of_service(const char *service)
 {
-    const struct key *k = keyfile_find(current, service, strlen(service));
+    const struct key *k = keys_of_name(service);
 
     return k != NULL ? k : keyfile_find(current, service, strcspn(service, "."));
 }

@@ -37,6 +37,9 @@ const struct key *keys_only(void);
  */
 const struct key *keys_of_service(const char *service);
 
+/* The key of this name alone, or NULL. Good until the next keys_load. */
+const struct key *keys_of_name(const char *name);
+
 /* Wipes them, as a child does that needs none. */
 void keys_forget(void);
 

@@ -8,11 +8,27 @@
 #ifndef LEG_H
 #define LEG_H
 
-#include <stdbool.h>
-#include <sys/types.h>
+#include "http_body.h"
+
+/* Of the request whose body a leg has: who hears that all of it has arrived. */
+enum leg_answer {
+    LEG_NO_ANSWER,
+    LEG_GIVES,      /* what is read is a request's body, which is answered at its end */
+    LEG_AWAITS,     /* what is written is one: the other side answers when it has all of it */
+    LEG_ANSWERED    /* so it has */
+};
+
+/* How HTTP carries a leg's bytes. All zeroes: it does not. */
+struct framing {
+    bool http;              /* rfd and wfd are sockets of their own, a body each: */
+    struct http_body in;    /* what is read */
+    bool chunked;           /* what is written is in chunks; else it ends with the connection */
+    enum leg_answer answer;
+};
 
 struct leg {
     int rfd, wfd;
+    struct framing framing;
     bool may_block;     /* reading and writing may block: poll is to be asked first */
     bool heard;         /* of a command: bytes of the other side have come through it */
     pid_t command;      /* 0: none */
@@ -31,11 +47,29 @@ struct leg leg_of_files(int rfd, int wfd);
  */
 struct leg leg_of_command(int rfd, int wfd, pid_t command);
 
+/*
+ * Two sockets that do not block, for two bodies. Their heads have passed; what
+ * is said at the end of each body is said by what is below.
+ */
+struct leg leg_of_bodies(int rfd, int wfd, const struct framing *framing);
+
 /* Whether reading and writing have one descriptor. */
 bool leg_is_socket(const struct leg *l);
 
-/* Passes an end of file on: nothing more will be written. -1 with errno: the other side will not see it. */
+/*
+ * Passes an end of file on: nothing more will be written; the last chunk was,
+ * where there are chunks. -1 with errno: the other side will not see it.
+ */
 int leg_end_write(struct leg *l);
+
+/* LEG_GIVES: its body has been read and passed on to its end. -1 with errno: it could not be said. */
+int leg_give_answer(const struct leg *l);
+
+/*
+ * LEG_AWAITS: wfd can be read. ended: the body has been written to its end, so
+ * that an answer is due. -1 with errno (EPROTO: it is not what it ought to be).
+ */
+int leg_take_answer(struct leg *l, bool ended);
 
 /* Closes it as an ordinary end: what was written arrives. */
 void leg_close(struct leg *l);
@@ -51,6 +85,15 @@ void leg_drop(struct leg *l);
  * what it was: line (bytes), eof, reset. Takes nothing.
  */
 const char *leg_not_quiet(const struct leg *l);
+
+/* A peer that has nothing to say for long is asked whether it is there. */
+void leg_probe(const struct leg *l);
+
+/*
+ * Whether bytes wait for an acknowledgement while nothing at all was acknowledged
+ * for so many seconds. *waits becomes true where any wait.
+ */
+bool leg_silent(const struct leg *l, unsigned seconds, bool *waits);
 
 /* Whether the other side has reset it or it has failed otherwise. */
 bool leg_broken(const struct leg *l);

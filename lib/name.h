@@ -10,6 +10,9 @@
 /* The longest name and a NUL. */
 #define NAME_SIZE 65
 
+/* What a service is called: a name, or two with a slash between them. */
+#define SERVICE_NAME_SIZE (2 * NAME_SIZE)
+
 /* How many bytes at the beginning of text may stand in a name. */
 size_t name_span(const char *text);
 

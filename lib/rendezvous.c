@@ -69,30 +69,37 @@ static void log_refuse(const struct rendezvous *r, const struct addr *client, co
     lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=%s", r->service, addr_text(client, text), reason);
 }
 
-static void refuse_leg(struct rendezvous *r, struct leg leg, const struct addr *from, const char *reason)
+static void refuse_leg(struct rendezvous *r, struct leg leg, const struct addr *from, void *party, const char *reason)
 {
     log_refuse(r, from, reason);
-    leg_reset(&leg);
+    if (party != NULL)
+        r->hooks->turned_away(r->owner, party, reason);
+    else
+        leg_reset(&leg);
     r->hooks->gone(r->owner, from);
-}
-
-void rendezvous_refuse(struct waiter *client, const char *reason)
-{
-    struct rendezvous *r = client->at;
-    struct addr from = client->from;
-
-    refuse_leg(r, forget(&r->clients, client), &from, reason);
-}
-
-static void deadline_passed(void *owner)
-{
-    rendezvous_refuse(owner, "timeout");
 }
 
 static void over(struct rendezvous *r, uint32_t mark)
 {
     if (mark != 0)
         r->hooks->ended(r->owner, mark);
+}
+
+void rendezvous_refuse(struct waiter *client, const char *reason)
+{
+    struct rendezvous *r = client->at;
+    struct addr from = client->from;
+    void *party = client->party;
+    uint32_t mark = client->mark;
+    struct leg leg = forget(&r->clients, client);
+
+    over(r, mark);
+    refuse_leg(r, leg, &from, party, reason);
+}
+
+static void deadline_passed(void *owner)
+{
+    rendezvous_refuse(owner, "timeout");
 }
 
 static void session_ended(void *owner, const struct addr *client, enum copy_end end, uint32_t mark)
@@ -123,11 +130,11 @@ static int pair(struct rendezvous *r, struct leg client, const struct addr *from
     struct session_plan plan = plan_of(r, from, mark, since);
     struct job job = session_job;
 
-    if (session_start(&plan, &job, client.rfd, server.rfd) < 0) {
+    if (session_start(&plan, &job, &client, &server) < 0) {
         listener_pause_all(strerror(errno));
         leg_reset(&server);
         over(r, mark);
-        refuse_leg(r, client, from, "limit");
+        refuse_leg(r, client, from, NULL, "limit");
         return -1;
     }
     leg_drop(&client);
@@ -250,7 +257,12 @@ static int pair_standby(struct rendezvous *r, struct leg client, const struct ad
     return paired;
 }
 
-void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *from)
+void rendezvous_renew(struct waiter *client)
+{
+    timer_set(&client->deadline, claim_ms);
+}
+
+void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *from, void *party)
 {
     struct standby *s = take_standby(r, from);
     struct waiter *w;
@@ -261,12 +273,13 @@ void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *
     }
     w = wait_at(r, &r->clients, leg, from);
     if (w == NULL) {
-        refuse_leg(r, leg, from, "full");
+        refuse_leg(r, leg, from, party, "full");
         return;
     }
+    w->party = party;
     w->deadline.fire = deadline_passed;
     w->deadline.owner = w;
-    timer_set(&w->deadline, claim_ms);
+    rendezvous_renew(w);
     if (!timer_is_set(&r->sweep))
         timer_set(&r->sweep, SWEEP_MS);
     r->hooks->announce(r->owner, w);
@@ -277,14 +290,16 @@ void rendezvous_claimed(struct waiter *client, struct leg server)
     struct rendezvous *r = client->at;
     struct addr from = client->from;
     long long since = client->since;
+    uint32_t mark = client->mark;
 
+    client->party = NULL;
     /* It keeps its place until the sweep, see SWEEP_MS. */
     if (leg_broken(&client->leg)) {
         claim_revoke(&client->claim);
         leg_reset(&server);
         return;
     }
-    pair(r, forget(&r->clients, client), &from, server, 0, since);
+    pair(r, forget(&r->clients, client), &from, server, mark, since);
 }
 
 int rendezvous_carry(struct waiter *w, struct transport *by)

@@ -25,6 +25,8 @@ struct waiter {
     struct leg leg;
     struct addr from;
     struct claim claim;     /* for the protocols that have ids */
+    void *party;            /* who waits, as the protocol knows him; NULL: his socket is all there is of him */
+    uint32_t mark;          /* what its session's end is told with, so that the session could not begin too; 0: it is not told */
     struct timer deadline;
     long long since;        /* clock_ms at its arrival */
     struct waiter *next, **link;
@@ -67,8 +69,10 @@ struct rendezvous_hooks {
     int (*announce)(void *owner, struct waiter *client);
     /* A client is gone, unserved or after its session. */
     void (*gone)(void *owner, const struct addr *client);
-    /* The session of a server's leg with this mark has ended, or could not begin. */
+    /* The session of a leg with this mark has ended, or could not begin. */
     void (*ended)(void *owner, uint32_t mark);
+    /* A client with a party is refused, and waits no more: its leg is the callee's to close. */
+    void (*turned_away)(void *owner, void *party, const char *reason);
 };
 
 struct rendezvous {
@@ -91,8 +95,14 @@ int rendezvous_setup(int waiters, int standbys, long long claim_ms, int idle_ms,
 /* The caller has set service, hooks and owner. */
 void rendezvous_init(struct rendezvous *r);
 
-/* Takes a client's leg: paired at once with the server's leg that has stood by longest, or it waits and is announced. */
-void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *from);
+/*
+ * Takes a client's leg: paired at once with the server's leg that has stood by
+ * longest, or it waits and is announced. party as in struct waiter.
+ */
+void rendezvous_client(struct rendezvous *r, struct leg leg, const struct addr *from, void *party);
+
+/* The deadline of a client that waits begins again. */
+void rendezvous_renew(struct waiter *client);
 
 /*
  * Takes a server's leg: paired with the client that has waited longest, or
@@ -117,7 +127,10 @@ void rendezvous_stand_down(struct standby *s, const char *reason);
 /* Refuses a client that waits, as from announce: its leg is reset, and gone is called. The reason is for the log. */
 void rendezvous_refuse(struct waiter *client, const char *reason);
 
-/* Takes a server's leg for this client, by its id. The id is used up. */
+/*
+ * Takes a server's leg for this client, by its id. The id is used up. A client
+ * with a party has none any more: its leg is the rendezvous's.
+ */
 void rendezvous_claimed(struct waiter *client, struct leg server);
 
 /*

@@ -55,11 +55,22 @@ static void session_ended(void *owner, uint32_t mark)
 {
     struct service *s = owner;
 
-    if (s->open)
-        s->ended(s->owner, mark);
+    s->ended(s->owner, mark);
 }
 
-static const struct rendezvous_hooks hooks = {.announce = announce, .gone = client_gone, .ended = session_ended};
+static void turned_away(void *owner, void *party, const char *reason)
+{
+    struct service *s = owner;
+
+    s->turned_away(party, reason);
+}
+
+static const struct rendezvous_hooks hooks = {
+    .announce = announce,
+    .gone = client_gone,
+    .ended = session_ended,
+    .turned_away = turned_away,
+};
 
 /*
  * Whoever comes is given the place of the youngest waiter of the source that
@@ -107,25 +118,30 @@ static const char *refusal(struct service *s, const struct addr *client)
     return at_limit(s, client) ? "limit" : NULL;
 }
 
-static void accepted(void *owner, int fd, const struct addr *from)
+const char *service_client(struct service *s, struct leg leg, const struct addr *from, void *party)
 {
-    struct service *s = owner;
     char text[ADDR_TEXT];
     const char *reason;
 
     s->clients++;                       /* keeps the record, whatever is heard meanwhile */
-    reason = sock_broken(fd) ? "gone" : refusal(s, from);
+    reason = leg_broken(&leg) ? "gone" : refusal(s, from);
     if (reason == NULL && tally_add(&sources, from) != 0)
         reason = "limit";
     if (reason != NULL) {
         lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=%s", s->name, addr_text(from, text), reason);
-        sock_reset(fd);
         s->clients--;
         free_if_unused(s);
-        return;
+        return reason;
     }
     clients_in_all++;
-    rendezvous_client(&s->meeting, leg_of_socket(fd), from);
+    rendezvous_client(&s->meeting, leg, from, party);
+    return NULL;
+}
+
+static void accepted(void *owner, int fd, const struct addr *from)
+{
+    if (service_client(owner, leg_of_socket(fd), from, NULL) != NULL)
+        sock_reset(fd);
 }
 
 /* A closed one of this name that has sessions yet. */
@@ -155,6 +171,8 @@ static int take_port(struct service *s, struct port *port)
 
 static void leave_port(struct service *s)
 {
+    if (s->port == NULL)
+        return;
     listener_stop(&s->listener);
     portpool_take_back(s->port);
     s->port = NULL;
@@ -188,7 +206,7 @@ struct service *service_open(const char *name, struct port *port)
         s->meeting.owner = s;
         rendezvous_init(&s->meeting);
     }
-    if (take_port(s, port) != 0) {
+    if (port != NULL && take_port(s, port) != 0) {
         free_if_unused(s);
         return NULL;
     }
@@ -226,7 +244,8 @@ void service_close(struct service *s, const char *reason)
     s->open = false;
     s->owner = NULL;
     rendezvous_close(&s->meeting, "gone");
-    log_event("close service=%e reason=%s", s->name, reason);
+    if (reason != NULL)
+        log_event("close service=%e reason=%s", s->name, reason);
     s->clients--;
     free_if_unused(s);
 }

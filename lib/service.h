@@ -24,6 +24,7 @@ struct service_rules {
     int max_unknown;            /* connections that have not said who they are */
     int max_ready;              /* server legs that stand by, of all services */
     int line_seconds;           /* to begin a line, and from its first byte to its last */
+    int poll_seconds;           /* how long a server's HTTP request is held */
     int ping_seconds;           /* how often a server is asked whether it is there */
     int silence_seconds;        /* after which it is not */
     bool plain;                 /* servers that cannot prove who they are, in spite of keys */
@@ -31,27 +32,36 @@ struct service_rules {
 };
 
 struct service {
-    char name[NAME_SIZE];
+    char name[SERVICE_NAME_SIZE];
     bool named;                 /* false: called by its public port */
     bool open;
-    struct port *port;
+    struct port *port;          /* NULL: its clients come another way */
     struct listener listener;
     struct rendezvous meeting;
     int clients;                /* waiting or in a session */
     int max;                    /* of them, by its key; 0: only the rules count */
     int (*announce)(void *owner, struct waiter *client);    /* as in struct rendezvous_hooks */
     void (*ended)(void *owner, uint32_t mark);              /* so too; NULL where no leg has a mark */
-    void *owner;                /* the protocol's; NULL while it is not open */
+    void (*turned_away)(void *party, const char *reason);   /* so too; NULL where no client has a party */
+    void *owner;                /* the protocol's; NULL while it is not open: ended may be called yet */
 };
 
 /* Once. So many services may be open; rules stay the caller's. -1 with errno. */
 int service_setup(const struct service_rules *rules, int services);
 
 /*
- * Opens a service on a free port. name NULL: it is called by its
- * port. The caller sets announce and owner at once. NULL with errno.
+ * Opens a service on a free port; port NULL: on none, and its clients come by
+ * service_client. name NULL: it is called by its port. The caller sets announce and
+ * owner, and the other hooks that it needs, at once. NULL with errno.
  */
 struct service *service_open(const char *name, struct port *port);
+
+/*
+ * A client that has come another way than by the port: held to the limits, and
+ * given to the rendezvous with its party. Returns NULL; or why it is not let in,
+ * as a word for the log that stands there already: the leg is the caller's then.
+ */
+const char *service_client(struct service *s, struct leg leg, const struct addr *from, void *party);
 
 /* Gives it another name, or another free port (-1 with errno: it keeps the one it has). */
 void service_rename(struct service *s, const char *name);
@@ -60,7 +70,7 @@ int service_move(struct service *s, struct port *port);
 /* Ends its sessions, as killed. */
 void service_end_sessions(struct service *s);
 
-/* Closes its port, refuses its waiting clients and logs why. Its sessions go on. */
+/* Closes its port, refuses its waiting clients and logs why, unless that is NULL. Its sessions go on. */
 void service_close(struct service *s, const char *reason);
 
 /* The host that servers are told: out, or the one of the command line. */

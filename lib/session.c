@@ -32,7 +32,7 @@ struct session {
     struct transport *carrier;  /* or the one that carries it */
     pid_t pid;              /* 0: no session */
     uint64_t token;
-    char service[NAME_SIZE];
+    char service[SERVICE_NAME_SIZE];
     struct addr client;
     long long started;
     struct session_report report;
@@ -285,7 +285,7 @@ int session_prepare(void)
     return worker_prepare();
 }
 
-pid_t session_start(const struct session_plan *plan, struct job *job, int client_fd, int server_fd)
+pid_t session_start(const struct session_plan *plan, struct job *job, const struct leg *client, const struct leg *server)
 {
     struct session *s = new_session(plan);
 
@@ -293,7 +293,7 @@ pid_t session_start(const struct session_plan *plan, struct job *job, int client
         return -1;
     job->subject.session = (uint32_t)slab_index(&sessions, s);
     make_title(s, job->title);
-    s->worker = worker_start(job, client_fd, server_fd, s);
+    s->worker = worker_start(job, client, server, s);
     s->token = job->subject.token;
     return started(s, s->worker != NULL ? s->worker->child.pid : -1, plan);
 }

@@ -46,12 +46,12 @@ struct session_rules {
 int session_init(const char *program, const struct session_rules *rules);
 
 /*
- * Gives the session to a child that is used again; the job's subject and title
- * are filled in. server_fd may be -1. Both return the process's pid, or -1 with
- * errno (EAGAIN: as many as there may be); the descriptors are still the
- * caller's to close.
+ * Gives the session to a child that is used again; the job's subject, title and
+ * framings are filled in. server may be NULL. Both return the process's pid, or -1
+ * with errno (EAGAIN: as many as there may be); the legs, which are sockets, are
+ * still the caller's to close.
  */
-pid_t session_start(const struct session_plan *plan, struct job *job, int client_fd, int server_fd);
+pid_t session_start(const struct session_plan *plan, struct job *job, const struct leg *client, const struct leg *server);
 
 /*
  * Gives the session to a transport, with its own connection: client_fd, which is

@@ -121,6 +121,31 @@ void text_hex(struct text *t, const unsigned char *bytes, size_t len)
     }
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int text_unhex(const char *s, unsigned char *bytes, size_t count)
+{
+    if (strlen(s) != 2 * count)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        int high = hex_digit(s[2 * i]), low = hex_digit(s[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return -1;
+        bytes[i] = (unsigned char)(high << 4 | low);
+    }
+    return 0;
+}
+
 long text_number(const char *s, long max)
 {
     long n = 0;

@@ -305,12 +305,25 @@ int worker_prepare(void)
     return any_idle() ? 0 : make_one();
 }
 
-struct worker *worker_start(struct job *job, int client_fd, int server_fd, void *session)
+/* Puts its descriptors behind the first count of fds. Returns how many there are then. */
+static int add_leg(struct job_leg *j, const struct leg *l, int *fds, int count)
 {
-    int fds[] = {client_fd, server_fd};
-    int count = server_fd >= 0 ? 2 : 1;
+    j->framing = l->framing;
+    fds[count++] = l->rfd;
+    if (l->framing.http)
+        fds[count++] = l->wfd;
+    return count;
+}
+
+struct worker *worker_start(struct job *job, const struct leg *client, const struct leg *server, void *session)
+{
+    int fds[HANDOVER_MOST];
+    int count = add_leg(&job->client, client, fds, 0);
     struct worker *w;
     bool made = false;
+
+    if (server != NULL)
+        count = add_leg(&job->server, server, fds, count);
 
     for (;;) {
         if (!any_idle()) {

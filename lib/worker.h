@@ -41,10 +41,10 @@ int worker_prepare(void);
 
 /*
  * Gives a session to a worker, an idle one or a new one, which has copies of
- * the descriptors then. Fills in the job's token. The worker, or NULL with
+ * the descriptors then. Fills in the job's token and framings. The worker, or NULL with
  * errno (EAGAIN: the system, or the table, has no room for another).
  */
-struct worker *worker_start(struct job *job, int client_fd, int server_fd, void *session);
+struct worker *worker_start(struct job *job, const struct leg *client, const struct leg *server, void *session);
 
 /* Its session has ended. */
 void worker_done(struct worker *w);

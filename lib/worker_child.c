@@ -28,9 +28,19 @@ static void quiet(void *owner)
     s->channel = -1;
 }
 
-static void serve(struct state *s, const struct job *job, int client_fd, int server_fd)
+/* The next descriptors are its. */
+static struct leg take_leg(const struct job_leg *j, const int **fds)
 {
-    struct leg client = leg_of_socket(client_fd), server = leg_of_socket(server_fd);
+    int rfd = *(*fds)++;
+
+    if (!j->framing.http)
+        return leg_of_socket(rfd);
+    return leg_of_bodies(rfd, *(*fds)++, &j->framing);
+}
+
+static void serve(struct state *s, const struct job *job, const int *fds)
+{
+    struct leg client = take_leg(&job->client, &fds), server = take_leg(&job->server, &fds);
     struct copy_rules rules = {.idle_ms = job->idle_ms, .peer_seconds = job->peer_seconds, .quiet = quiet, .owner = s};
     struct session_report *end = &s->report.end;
 
@@ -55,13 +65,13 @@ void worker_child_run(int channel, int reports, const char *idle_title)
 {
     struct state s = {.channel = channel, .reports = reports};
     struct job job;
-    int fds[2];
+    int fds[HANDOVER_MOST];
 
     while (s.channel >= 0) {
         os_title(idle_title);
-        if (handover_take(s.channel, &job, sizeof job, fds, 2, 0) != (ssize_t)sizeof job || fds[0] < 0)
+        if (handover_take(s.channel, &job, sizeof job, fds, HANDOVER_MOST, 0) != (ssize_t)sizeof job || fds[0] < 0)
             break;
-        serve(&s, &job, fds[0], fds[1]);
+        serve(&s, &job, fds);
     }
     _exit(0);
 }

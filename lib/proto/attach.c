@@ -140,12 +140,14 @@ static pid_t start_shared(const struct task *t, const struct session_plan *plan)
     else if ((local = begin_local(t, &job.server)) < 0 && is_final(errno))
         text_copy(job.why, sizeof job.why, strerror(errno));
     if (local >= 0 || job.why[0] != '\0') {
+        struct leg relay_leg = leg_of_socket(relay), local_leg = leg_of_socket(local);
+
         if (a->data_fd < 0)
             make_claim(a, &job.client);
         make_header(t, &job.server);
         write_first(&job.client, relay);
         write_first(&job.server, local);
-        pid = session_start(plan, &job, relay, local);
+        pid = session_start(plan, &job, &relay_leg, local >= 0 ? &local_leg : NULL);
     }
     if (relay != a->data_fd)
         close_one(relay);

@@ -239,7 +239,8 @@ static int announce(void *owner, struct waiter *client)
 
 static void session_ended(void *owner, uint32_t mark)
 {
-    tell_all(owner, HOSTPOOL_DROP, (int32_t)mark);
+    if (owner != NULL)
+        tell_all(owner, HOSTPOOL_DROP, (int32_t)mark);
 }
 
 /* Data connections that come. */

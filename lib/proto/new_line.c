@@ -22,35 +22,9 @@ static int parse_port(const char *value, long *port)
     return *port < 0 ? -1 : 0;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-/* Exactly 2 * count digits. */
-static int parse_hex(const char *text, unsigned char *bytes, size_t count)
-{
-    if (strlen(text) != 2 * count)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return -1;
-        bytes[i] = (unsigned char)(high << 4 | low);
-    }
-    return 0;
-}
-
 static int parse_id(struct new_line *line, const char *value)
 {
-    line->has_id = parse_hex(value, line->id, sizeof line->id) == 0;
+    line->has_id = text_unhex(value, line->id, sizeof line->id) == 0;
     text_copy(line->id_text, sizeof line->id_text, value);
     return line->has_id ? 0 : -1;
 }
@@ -60,12 +34,12 @@ static int parse_nonce(struct new_line *line, const char *value)
     unsigned char bytes[CLAIM_BYTES];
 
     text_copy(line->nonce, sizeof line->nonce, value);
-    return parse_hex(value, bytes, sizeof bytes);
+    return text_unhex(value, bytes, sizeof bytes);
 }
 
 static int parse_proof(struct new_line *line, const char *value)
 {
-    line->has_proof = parse_hex(value, line->proof, sizeof line->proof) == 0;
+    line->has_proof = text_unhex(value, line->proof, sizeof line->proof) == 0;
     return line->has_proof ? 0 : -1;
 }
 

@@ -27,6 +27,7 @@ struct relay_proto {
     int pool_parts;         /* COUNT is a multiple of this; 0: any */
     bool pool_fixed;        /* it has no pool to choose from: COUNT is not given */
     int own_ports;          /* how many it takes beside the pool */
+    bool by_name;           /* its services have no ports: there may be as many as clients and ready legs */
     bool proves;            /* a server can show that it has a key */
     /* Where it has LISTENs, once, before the first bind: tables. -1 with errno. */
     int (*setup)(const struct service_rules *rules, int listens, int ports);
@@ -43,6 +44,6 @@ struct relay_proto {
 /* Ends with NULL; the first is the default. */
 extern const struct relay_proto *const relay_protos[];
 
-extern const struct relay_proto new_relay, tlsrelay_relay, hostpool_relay, muxado_relay;
+extern const struct relay_proto new_relay, tlsrelay_relay, hostpool_relay, muxado_relay, ptth_relay;
 
 #endif

@@ -8,5 +8,6 @@ const struct relay_proto *const relay_protos[] = {
     &tlsrelay_relay,
     &hostpool_relay,
     &muxado_relay,
+    &ptth_relay,
     NULL,
 };
