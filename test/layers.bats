@@ -24,7 +24,7 @@ includes() {
     not grep -nE '^#include ".*_(relay|server)\.h"' lib/proto/*.c lib/proto/*.h
     for file in lib/proto/*_relay.c lib/proto/*_server.c; do
         own=$(basename "$file" | sed 's/_.*//')
-        not eval "grep -n '^#include \"[a-z]' $file | grep -vE '\"(${own}_[a-z]*|mux_child|relay_proto|server_proto|endpoint|control)\\.h\"'"
+        not eval "grep -n '^#include \"[a-z]' $file | grep -vE '\"(${own}_[a-z]*|mux_child|relay_proto|server_proto|endpoint|control|http_caller)\\.h\"'"
     done
 }
 

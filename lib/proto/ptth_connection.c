@@ -3,8 +3,6 @@
  */
 #include "ptth_connection.h"
 
-#include "ptth_place.h"
-
 #include "../slab.h"
 #include "../tally.h"
 #include "../text.h"
@@ -18,9 +16,11 @@
 
 static struct slab connections;
 static struct tally sources;
+static void (*left)(struct ptth_place *p);
 
-int ptth_connections_setup(int most)
+int ptth_connections_setup(int most, void (*the_left)(struct ptth_place *p))
 {
+    left = the_left;
     if (tally_init(&sources, (size_t)most) != 0)
         return -1;
     return slab_init(&connections, sizeof(struct ptth_connection), (size_t)most);
@@ -186,7 +186,7 @@ static void begin_session(struct ptth_connection *n)
     w->mark = (uint32_t)slab_index(&connections, n) + 1;
     n->waiter = NULL;
     rendezvous_claimed(w, server);
-    ptth_place_left(place);
+    left(place);
 }
 
 void ptth_connection_take(struct ptth_connection *n, struct http_caller *c, const struct http_request *r,
@@ -240,7 +240,7 @@ void ptth_connection_turned_away(void *connection, const char *reason)
     else
         dismiss(n, 503, PTTH_RETRY, "503 there is no such server now\n");
     forget(n);
-    ptth_place_left(place);
+    left(place);
 }
 
 void ptth_connection_ended(void *unused, uint32_t mark)

@@ -37,8 +37,14 @@ struct ptth_connection {
     struct ptth_leg legs[PTTH_ENDPOINTS];   /* of PTTH_LISTEN there is none */
 };
 
-/* Once; so many at once. -1 (ENOMEM). */
-int ptth_connections_setup(int most);
+/* What a 503 has beside its text. */
+#define PTTH_RETRY "Retry-After: 5\r\n"
+
+/*
+ * Once; so many at once. left is told where a client waits no more, before
+ * the rendezvous has done with him. -1 (ENOMEM).
+ */
+int ptth_connections_setup(int most, void (*left)(struct ptth_place *p));
 
 /* Its client's request has come, and is held. NULL: there is no room, and it is not. */
 struct ptth_connection *ptth_connection_new(struct ptth_place *place, const char *server, struct http_caller *client,

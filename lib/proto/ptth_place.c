@@ -39,17 +39,6 @@ static struct slab places, listens;
 static struct tally openers, listeners;
 static int most_places;
 
-int ptth_places_setup(const struct service_rules *the_rules)
-{
-    rules = the_rules;
-    most_places = rules->max_ready + rules->max_sessions;
-    if (slab_init(&places, sizeof(struct ptth_place), (size_t)most_places) != 0 ||
-        slab_init(&listens, sizeof(struct listen), (size_t)rules->max_ready) != 0 ||
-        tally_init(&openers, (size_t)most_places) != 0 || tally_init(&listeners, (size_t)rules->max_ready) != 0)
-        return -1;
-    return ptth_connections_setup(rules->max_sessions);
-}
-
 bool ptth_expects(const struct addr *source)
 {
     return tally_count(&openers, source) > 0 || tally_count(&listeners, source) > 0 || ptth_connections_of(source);
@@ -91,7 +80,7 @@ static void close_empty(void *owner)
 }
 
 /* Not at once: whoever tells has not finished with it. */
-void ptth_place_left(struct ptth_place *p)
+static void client_left(struct ptth_place *p)
 {
     if (empty(p) && !timer_is_set(&p->close))
         timer_set(&p->close, 0);
@@ -255,10 +244,21 @@ void ptth_connect(struct http_caller *c, const struct ptth_path *path, const str
     } else if (service_client(p->service, leg_of_socket(c->watch.fd), &c->from, n) != NULL) {
         http_caller_answer(ptth_connection_undo(n), 503, PTTH_RETRY, "503 there are too many connections\n");
     }
-    ptth_place_left(p);
+    client_left(p);
 }
 
 /* All of them. */
+
+int ptth_places_setup(const struct service_rules *the_rules)
+{
+    rules = the_rules;
+    most_places = rules->max_ready + rules->max_sessions;
+    if (slab_init(&places, sizeof(struct ptth_place), (size_t)most_places) != 0 ||
+        slab_init(&listens, sizeof(struct listen), (size_t)rules->max_ready) != 0 ||
+        tally_init(&openers, (size_t)most_places) != 0 || tally_init(&listeners, (size_t)rules->max_ready) != 0)
+        return -1;
+    return ptth_connections_setup(rules->max_sessions, client_left);
+}
 
 void ptth_places_check(bool (*may_listen)(const char *server, unsigned version), void (*reject)(struct http_caller *c))
 {

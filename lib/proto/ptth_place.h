@@ -10,20 +10,12 @@
 
 #include "../key.h"
 
-/* What a 503 has beside its text. */
-#define PTTH_RETRY "Retry-After: 5\r\n"
-
-struct ptth_place;
-
 /* Once; rules stay the caller's. -1 (ENOMEM). */
 int ptth_places_setup(const struct service_rules *rules);
 
 /* A server's request, held until there is a client; a client's, held until there is a server. k NULL: there are no keys. */
 void ptth_listen(struct http_caller *c, const struct ptth_path *p, const struct key *k);
 void ptth_connect(struct http_caller *c, const struct ptth_path *p, const struct key *k);
-
-/* A client waits there no more. */
-void ptth_place_left(struct ptth_place *p);
 
 /* Whether somebody from there listens, or connects, so that more requests of his are to be expected. */
 bool ptth_expects(const struct addr *source);
