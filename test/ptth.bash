@@ -113,7 +113,7 @@ ask() {
     request "$FD" "$@"
 }
 
-# head FD STATUS: an answer's head, in HEAD, its lines without their CR.
+# head FD STATUS: an answer's head (STATUS may be a pattern), in HEAD, its lines without their CR.
 head() {
     if [[ $1 = -* ]]; then
         command head "$@"
@@ -123,7 +123,7 @@ head() {
     while hear "$1" && [ "$REPLY" != $'\r' ]; do
         HEAD+=${REPLY%$'\r'}$'\n'
     done
-    [[ $HEAD = "HTTP/1.1 $2 "* ]] || { echo "expected $2, got '$HEAD'"; return 1; }
+    [[ $HEAD = "HTTP/1.1 "$2" "* ]] || { echo "expected $2, got '$HEAD'"; return 1; }
 }
 
 # bytes FD COUNT: so many, in REPLY.
@@ -191,14 +191,19 @@ downstream() {
     DOWN_FD=$FD
 }
 
+# The three that are due begin the session.
+begins() {
+    accepts "$@"
+    upstream "$@"
+    downstream "$@"
+    head "$CONNECT_FD" 200
+    head "$ACCEPT_FD" 200
+}
+
 # running [SERVICE]: a whole session; a word has gone each way.
 running() {
     announced "$@"
-    accepts
-    upstream
-    downstream
-    head "$CONNECT_FD" 200
-    head "$ACCEPT_FD" 200
+    begins "${@:2}"
     chunk "$UP_FD" "over there"
     comes "$ACCEPT_FD" "over there"
     chunk "$DOWN_FD" "and back"

@@ -48,11 +48,7 @@ load ptth
     start_ptth
     for ends in up down; do
         announced
-        accepts
-        upstream
-        downstream
-        head "$CONNECT_FD" 200
-        head "$ACCEPT_FD" 200
+        begins
         if [ "$ends" = up ]; then
             from=$UP_FD to=$ACCEPT_FD on=$DOWN_FD off=$CONNECT_FD
         else
@@ -81,11 +77,7 @@ load ptth
 @test "chunks may be of any size, with extensions and a trailer" {
     start_ptth
     announced
-    accepts
-    upstream
-    downstream
-    head "$CONNECT_FD" 200
-    head "$ACCEPT_FD" 200
+    begins
     for piece in '3;a=b' ';c="d"\r\n' 'xyz\r' '\n' '0' '00\r\n' 'Trailer: y\r' '\n\r\n'; do
         say_at_once "$UP_FD" "$piece"
         sleep 0.02
