@@ -142,6 +142,28 @@ unread_by_us() {
     serves_on
 }
 
+@test "a body that came whole is whole, though its sender has gone before accept" {
+    start_ptth
+    announced
+    ask POST "/upstream/$ID" 'Content-Length: 5'
+    printf words >&"$FD"
+    hang_up "$FD"
+    begins_without_upstream
+    comes "$ACCEPT_FD" words
+    expect "$ACCEPT_FD" $'0\r'
+    chunk "$DOWN_FD" "and back"
+    comes "$CONNECT_FD" "and back"
+    last_chunk "$DOWN_FD"
+    wait_said relayd ' up=5 down=8 .* reason=eof$'
+}
+
+begins_without_upstream() {
+    downstream
+    accepts
+    head "$CONNECT_FD" 200
+    head "$ACCEPT_FD" 200
+}
+
 @test "a server that is told and vanishes: its client gets 504, the next one is served" {
     start_ptth -c 1
     call client /connect/box/web
