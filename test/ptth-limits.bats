@@ -83,3 +83,36 @@ load ptth
     finish
     not said relayd '^pause '
 }
+
+@test "who asks on and on and does not read his answers is cut off, and costs no memory" {
+    start_ptth
+    before=$(memory_kb "${PID[relayd]}")
+    for _ in 1 2 3; do
+        dial_control
+        not flood "$FD"
+        hang_up "$FD"
+    done
+    [ $(($(memory_kb "${PID[relayd]}") - before)) -le $((100 * TIME_FACTOR * TIME_FACTOR)) ]
+    serves_on
+}
+
+# Requests without an end.
+flood() {
+    yes $'GET /nothing HTTP/1.1\r\nHost: a\r\n\r' >&"$1" 2>"$D/flood.err"
+}
+
+@test "callers who wait may not be more than the limits say, however they come" {
+    start_ptth --max-per-source 3 --max-unknown 8
+    for i in 1 2 3; do
+        listen "$i" "box/$i"
+        wait_said relayd '^open ' "$i"
+    done
+    listen 4 box/4
+    full "${HELD[4]}"
+    [[ $BODY = *"of this address"* ]]
+    hang_up "${HELD[1]}"
+    settled
+    request "${HELD[4]}" GET /listen/box/4
+    client 5 box/4
+    told 4
+}
