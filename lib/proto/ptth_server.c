@@ -1,0 +1,279 @@
+/*
+ * ptth_server: PTTH's terminator beside a server: it asks the relay for clients,
+ * one request held after the other, and has each served by two more.
+ */
+#include "control.h"
+#include "ptth_call.h"
+
+#include "../forward_proxy.h"
+#include "../http_reader.h"
+#include "../log.h"
+#include "../sock.h"
+#include "../text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A relay that will not have it says so at once: who is silent for so long holds the request. */
+#define HELD_MS 500
+
+struct ptth_server {
+    struct control control;             /* first, so that it finds the rest */
+    char service[SERVICE_NAME_SIZE];
+    struct timer held;
+    bool open;                          /* the public address has been told */
+    struct http_reader in;
+    bool in_body;                       /* the head of the answer has been read: */
+    int status;
+    bool keep_alive;
+    struct http_body body;
+    size_t id_len;
+    char id[CLAIM_TEXT];
+};
+
+/* What the process of a session has to call. */
+struct calls {
+    struct ptth_way way;
+    char accept[PTTH_HEAD], downstream[PTTH_HEAD];
+};
+
+static struct control *first;
+
+static struct ptth_way way_of(const struct ptth_server *s)
+{
+    const struct offering *o = s->control.attacher.offering;
+    bool direct = o->via == NULL && o->proxy == NULL;
+
+    return (struct ptth_way){
+        .relay = direct || o->via != NULL ? uplink_host(&s->control.uplink) : o->relays,
+        .to = direct ? &s->control.relay : NULL,
+        .via = o->via,
+        .proxy = o->proxy,
+        .seconds = o->silence_seconds,
+    };
+}
+
+/* Asking. */
+
+static void ask(struct ptth_server *s)
+{
+    struct ptth_way way = way_of(s);
+    char head[PTTH_HEAD];
+
+    http_reader_reset(&s->in);
+    s->in_body = false;
+    ptth_head(head, &way, PTTH_LISTEN, s->service);
+    control_heard(&s->control);
+    control_say(&s->control, head, strlen(head));
+}
+
+static void begun(struct control *c)
+{
+    struct ptth_server *s = (struct ptth_server *)c;
+
+    timer_set(&s->held, HELD_MS);
+    ask(s);
+}
+
+static void dropped(struct control *c)
+{
+    struct ptth_server *s = (struct ptth_server *)c;
+
+    timer_stop(&s->held);
+    s->open = false;
+}
+
+/* The relay holds the request, or has answered it well. */
+static void serves(void *owner)
+{
+    struct ptth_server *s = owner;
+    struct ptth_way way = way_of(s);
+    char url[PTTH_URL];
+
+    timer_stop(&s->held);
+    if (s->open)
+        return;
+    s->open = true;
+    control_served(&s->control, ptth_url(url, way.relay, s->service));
+}
+
+/* Clients. */
+
+static int call(void *arg, struct leg *leg, char why[DIAL_WHY])
+{
+    struct calls *c = arg;
+
+    return ptth_call_server(&c->way, c->accept, c->downstream, leg, why);
+}
+
+static void serve(struct ptth_server *s, const char *id)
+{
+    struct calls calls = {.way = way_of(s)};
+    struct attach client = control_client(&s->control);
+
+    ptth_head(calls.accept, &calls.way, PTTH_ACCEPT, id);
+    ptth_head(calls.downstream, &calls.way, PTTH_DOWNSTREAM, id);
+    client.open = call;
+    client.arg = &calls;
+    attach_start(&s->control.attacher, &client);
+}
+
+/* Answers. */
+
+static void refused(struct ptth_server *s, const struct http_answer *a)
+{
+    struct control *c = &s->control;
+    char why[DIAL_WHY];
+
+    ptth_explain(why, a);
+    if (a->status == 401 || a->status == 403)
+        c->attacher.hooks->refused(c->attacher.offering, a->status == 401 ? "auth" : "scope", why);
+    else
+        control_lose(c, why);
+}
+
+/* It asks again before the client is served, so that the next one need not wait. */
+static void answered(struct ptth_server *s)
+{
+    struct control *c = &s->control;
+    unsigned char id[CLAIM_BYTES];
+    bool client = s->status == 200;
+    char text[CLAIM_TEXT];
+
+    serves(s);
+    if (client && (s->id_len != sizeof text - 1 || ptth_id_parse(id, s->id) != 0)) {
+        control_lose(c, "line");
+        return;
+    }
+    text_copy(text, sizeof text, s->id);
+    if (s->keep_alive)
+        ask(s);
+    else
+        control_renew(c);
+    if (client)
+        serve(s, text);
+}
+
+static void take_head(struct ptth_server *s)
+{
+    struct http_answer a;
+
+    if (http_answer_parse(&a, s->in.bytes, s->in.len) != 0) {
+        control_lose(&s->control, "line");
+        return;
+    }
+    http_reader_reset(&s->in);
+    if (a.status < 200)
+        return;
+    if (a.status != 200 && a.status != 204) {
+        refused(s, &a);
+        return;
+    }
+    s->in_body = true;
+    s->status = a.status;
+    s->keep_alive = a.keep_alive;
+    s->body = a.body;
+    s->id_len = 0;
+    if (s->body.over)
+        answered(s);
+}
+
+/* Exactly to its end: the next answer may follow. */
+static void read_body(struct ptth_server *s)
+{
+    int fd = s->control.watch.fd;
+    char bytes[256];
+    ssize_t got = recv(fd, bytes, sizeof bytes, MSG_PEEK), content;
+    struct http_body body = s->body;
+    size_t used;
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    content = got > 0 ? http_body_take(&body, bytes, (size_t)got, &used) : -1;
+    if (content < 0 || s->id_len + (size_t)content >= sizeof s->id) {
+        control_lose(&s->control, got == 0 ? "eof" : got < 0 ? strerror(errno) : "line");
+        return;
+    }
+    memcpy(s->id + s->id_len, bytes, (size_t)content);
+    s->id_len += (size_t)content;
+    s->id[s->id_len] = '\0';
+    s->body = body;
+    if (recv(fd, bytes, used, 0) != (ssize_t)used)
+        control_lose(&s->control, "eof");
+    else if (s->body.over)
+        answered(s);
+}
+
+static void readable(struct control *c)
+{
+    struct ptth_server *s = (struct ptth_server *)c;
+
+    if (s->in_body) {
+        read_body(s);
+        return;
+    }
+    switch (http_reader_take(&s->in, c->watch.fd)) {
+    case HTTP_READER_WHOLE:
+        take_head(s);
+        break;
+    case HTTP_READER_MORE:
+        break;
+    case HTTP_READER_END:
+        control_lose(c, "eof");
+        break;
+    case HTTP_READER_ERROR:
+        control_lose(c, strerror(errno));
+        break;
+    default:
+        control_lose(c, "line");
+        break;
+    }
+}
+
+/* What it is asked for: PUBLIC, else the local server's port. */
+static void name_service(struct ptth_server *s, const struct offering *o)
+{
+    unsigned port = o->target->public_port != 0 ? o->target->public_port : o->target->server.port;
+    struct text t;
+
+    text_init(&t, s->service, sizeof s->service);
+    text_add(&t, "%s/%u", o->name, port);
+}
+
+static int offer(const struct offering *o, const struct server_hooks *hooks)
+{
+    struct ptth_server *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return -1;
+    name_service(s, o);
+    s->held = (struct timer){.fire = serves, .owner = s};
+    s->control = (struct control){
+        .proto = "ptth",
+        .begun = begun,
+        .readable = readable,
+        .dropped = dropped,
+        .hosts = o->relays,
+        .forwarded = true,
+        .next = first,
+    };
+    first = &s->control;
+    control_start(&s->control, o, hooks);
+    return 0;
+}
+
+static void stop(void)
+{
+    control_stop(first);
+}
+
+const struct server_proto ptth_server = {
+    .scheme = "ptth",
+    .port = 80,
+    .proves = true,
+    .chooses = true,
+    .offer = offer,
+    .stop = stop,
+};
