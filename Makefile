@@ -15,6 +15,7 @@ COMPILE = $(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -c -o $@
 
 # What both programs are made of.
 COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o lib/handover.o \
+	lib/http_body.o lib/http_head.o lib/http_reader.o \
 	lib/key.o lib/keyfile.o lib/keys.o lib/leave.o lib/leg.o lib/line.o lib/log.o lib/lograte.o \
 	lib/loop.o lib/name.o lib/nursery.o lib/opening.o lib/options.o lib/os-generic.o lib/os-linux.o \
 	lib/proxy.o lib/report.o lib/sandbox.o lib/secret.o lib/session.o lib/sha256.o lib/slab.o lib/sock.o \
@@ -47,7 +48,8 @@ relay-connect: $(CONNECT) $(COMMON)
 
 # Every object depends on every header: they are small, and a build takes seconds.
 HEADERS = lib/addr.h lib/backoff.h lib/base64.h lib/child.h lib/cidr.h lib/claim.h lib/clock.h lib/command.h \
-	lib/copy.h lib/dial.h lib/handover.h lib/job.h lib/key.h lib/keyfile.h lib/keys.h lib/leave.h \
+	lib/copy.h lib/dial.h lib/handover.h lib/http_body.h lib/http_head.h lib/http_reader.h \
+	lib/job.h lib/key.h lib/keyfile.h lib/keys.h lib/leave.h \
 	lib/leg.h lib/line.h lib/listener.h lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h \
 	lib/nursery.h lib/opening.h lib/options.h lib/os.h lib/portpool.h lib/preamble.h lib/proxy.h \
 	lib/rendezvous.h lib/report.h lib/reverse.h lib/rights.h lib/sandbox.h lib/secret.h lib/service.h \

@@ -1,0 +1,45 @@
+/*
+ * http_reader: takes heads from a connection and never a byte beyond. See
+ * http_reader.h.
+ */
+#include "http_reader.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+void http_reader_reset(struct http_reader *r)
+{
+    r->len = 0;
+    r->bytes[0] = '\0';
+}
+
+static ssize_t receive(int fd, char *to, size_t len, int flags)
+{
+    ssize_t got;
+
+    do {
+        got = recv(fd, to, len, flags);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+enum http_reader_status http_reader_take(struct http_reader *r, int fd)
+{
+    char *to = r->bytes + r->len;
+    ssize_t got = receive(fd, to, HTTP_HEAD_LONGEST - r->len, MSG_PEEK);
+    long end;
+
+    if (got == 0)
+        return HTTP_READER_END;
+    if (got < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? HTTP_READER_MORE : HTTP_READER_ERROR;
+    end = http_head_end(r->bytes, r->len + (size_t)got);
+    got = receive(fd, to, end > 0 ? (size_t)end - r->len : (size_t)got, 0);
+    if (got <= 0)
+        return HTTP_READER_ERROR;
+    r->len += (size_t)got;
+    r->bytes[r->len] = '\0';
+    if (end != 0)
+        return end > 0 ? HTTP_READER_WHOLE : HTTP_READER_BAD;
+    return r->len == HTTP_HEAD_LONGEST ? HTTP_READER_LONG : HTTP_READER_MORE;
+}
