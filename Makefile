@@ -29,8 +29,8 @@ RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o l
 	lib/proto/new_port.o lib/proto/new_relay.o lib/proto/new_wait.o lib/proto/new_words.o \
 	lib/proto/relay_protos.o lib/proto/tlsrelay_relay.o
 
-CONNECT = relay-connect.o lib/backoff.o lib/command.o lib/dial.o lib/target.o lib/uplink.o \
-	lib/via.o lib/proto/attach.o lib/proto/control.o lib/proto/hostpool_server.o lib/proto/muxado_server.o \
+CONNECT = relay-connect.o lib/backoff.o lib/base64.o lib/command.o lib/dial.o lib/forward_proxy.o \
+	lib/target.o lib/uplink.o lib/via.o lib/proto/attach.o lib/proto/control.o lib/proto/hostpool_server.o lib/proto/muxado_server.o \
 	lib/proto/new_claim.o lib/proto/new_ready.o lib/proto/new_server.o lib/proto/server_protos.o \
 	lib/proto/tlsrelay_line.o lib/proto/tlsrelay_server.o
 
@@ -48,7 +48,7 @@ relay-connect: $(CONNECT) $(COMMON)
 
 # Every object depends on every header: they are small, and a build takes seconds.
 HEADERS = lib/addr.h lib/backoff.h lib/base64.h lib/child.h lib/cidr.h lib/claim.h lib/clock.h lib/command.h \
-	lib/copy.h lib/dial.h lib/handover.h lib/http_body.h lib/http_head.h lib/http_reader.h \
+	lib/copy.h lib/dial.h lib/dial_host.h lib/forward_proxy.h lib/handover.h lib/http_body.h lib/http_head.h lib/http_reader.h \
 	lib/job.h lib/key.h lib/keyfile.h lib/keys.h lib/leave.h \
 	lib/leg.h lib/line.h lib/listener.h lib/log.h lib/lograte.h lib/loop.h lib/name.h lib/newcomers.h \
 	lib/nursery.h lib/opening.h lib/options.h lib/os.h lib/portpool.h lib/preamble.h lib/proxy.h \
@@ -71,7 +71,7 @@ TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip tes
 	test/tools/storm
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
-FUZZED = $(COMMON) lib/dial.o lib/target.o lib/proto/tlsrelay_line.o
+FUZZED = $(COMMON) lib/base64.o lib/dial.o lib/forward_proxy.o lib/target.o lib/proto/tlsrelay_line.o
 FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/hostpool_message test/fuzz/keyfile test/fuzz/line \
 	test/fuzz/mux test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text \
 	test/fuzz/tlsrelay_line
