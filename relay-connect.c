@@ -35,7 +35,7 @@
 #define OWN_FILES 16
 
 static const char *base_name;
-static const char *via;
+static const char *via, *proxy_url, *proxy_auth;
 static bool once;
 static const char *key_file;
 static int connect_seconds = 10, silence_seconds = 45, peer_seconds = 300;
@@ -51,6 +51,8 @@ static const struct option options[] = {
     {'r', "ready", "N", "connections of each TARGET made ahead, up to 64 (0; hostpool: 10)",
      .number = &ready, .min = 0, .max = 64},
     {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
+    {0, "proxy", "URL", "reach the relay through an HTTP proxy, http://HOST[:PORT], by CONNECT", .text = &proxy_url},
+    {0, "proxy-auth", "FILE", "what the proxy asks for: one line USER:PASSWORD", .text = &proxy_auth},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
      .number = &connect_seconds, .min = 1, .max = 86400},
     {0, "peer-timeout", "SECONDS", "end a session whose peer does not acknowledge what was sent (300)",
@@ -81,6 +83,7 @@ static const struct program program = {
 };
 
 static const struct server_proto *proto;
+static struct forward_proxy proxy;
 static struct dial_host relays[UPLINK_HOSTS + 1];
 static int relay_count;
 static struct offered {
@@ -140,12 +143,19 @@ static void parse_relay(const char *text)
     } while (*text++ == ',');
 }
 
-static void check_via(void)
+/* How the relay is reached. */
+static void check_way(void)
 {
-    const char *wrong = via_wrong(via);
+    const char *wrong;
 
-    if (wrong != NULL)
+    if (via != NULL && (wrong = via_wrong(via)) != NULL)
         options_mistake(&program, "'%e' is not a COMMAND for --via: %s", via, wrong);
+    if (via != NULL && proxy_url != NULL)
+        options_mistake(&program, "--via and --proxy are two ways to the relay: leave one out");
+    if (proxy_url != NULL && (wrong = forward_proxy_parse(&proxy, proxy_url)) != NULL)
+        options_mistake(&program, "that is not a URL for --proxy: %s", wrong);
+    if (proxy_auth != NULL && proxy_url == NULL)
+        options_mistake(&program, "--proxy-auth is for a proxy: give --proxy URL, or leave it out");
 }
 
 static void parse_targets(int argc, char **argv)
@@ -197,8 +207,16 @@ static void reload_key(int signo)
         log_event("keys file=%e names=%u", key_file, (unsigned)keys_count());
 }
 
+static void load_proxy_auth(void)
+{
+    const char *wrong = proxy_auth != NULL ? forward_proxy_load(&proxy, proxy_auth) : NULL;
+
+    if (wrong != NULL)
+        log_die(EXIT_FAILED, "cannot use the file of --proxy-auth '%e': %s", proxy_auth, wrong);
+}
+
 /* A header is for a server that asks for one. */
-static void check_proxy(void)
+static void check_header(void)
 {
     enum target_kind kind = offers[0].target.kind;
 
@@ -213,6 +231,8 @@ static void check_proto(void)
         options_mistake(&program, "%s:// has no keys: leave --key out", proto->scheme);
     if (via != NULL && proto->direct)
         options_mistake(&program, "%s:// makes its connections directly: leave --via out", proto->scheme);
+    if (proxy_url != NULL && proto->dials)
+        options_mistake(&program, "%s:// makes its connections directly: leave --proxy out", proto->scheme);
     for (int i = 0; i < target_count; i++)
         if (offers[i].target.public_port != 0 && !proto->chooses)
             options_mistake(&program, "with %s:// the relay chooses the port: leave PUBLIC, %u, out", proto->scheme,
@@ -228,8 +248,9 @@ static void check_ready(void)
         options_mistake(&program, "%s:// makes no connections ahead of clients: leave --ready out", proto->scheme);
     else if (ready < proto->ready_least || ready > proto->ready_most)
         options_mistake(&program, "--ready with %s:// is %d to %d", proto->scheme, proto->ready_least, proto->ready_most);
-    if (ready > 0 && via != NULL)
-        options_mistake(&program, "--ready is for connections made directly: leave it or --via out");
+    if (ready > 0 && (via != NULL || proxy_url != NULL))
+        options_mistake(&program, "--ready is for connections made directly: leave it or --%s out",
+                        via != NULL ? "via" : "proxy");
     if (ready > proto->ready_least && offers[0].target.kind == TARGET_STDIO)
         options_mistake(&program, "--ready is for many clients, and - serves one: leave --ready out");
 }
@@ -353,6 +374,7 @@ static void offer_all(void)
             .relays = relays,
             .relay_count = relay_count,
             .via = via,
+            .proxy = proxy_url != NULL ? &proxy : NULL,
             .once = once,
             .connect_seconds = connect_seconds,
             .silence_seconds = silence_seconds,
@@ -380,12 +402,12 @@ int main(int argc, char **argv)
     relay = argv[first];
     proto = parse_scheme(&relay);
     parse_relay(relay);
-    if (via != NULL)
-        check_via();
+    check_way();
     parse_targets(argc - first - 1, argv + first + 1);
     check_proto();
     load_key();
-    check_proxy();
+    load_proxy_auth();
+    check_header();
     check_ready();
     name_targets();
     session_rules.most = max_sessions + TURNED_AWAY;

@@ -17,8 +17,7 @@ static const struct dial_host *next_host(struct uplink *u)
 {
     const struct dial_host *host = uplink_host(u);
 
-    if (u->via != NULL)
-        u->at = u->answered ? 0 : (u->at + 1) % u->host_count;
+    u->at = u->via == NULL || u->answered ? 0 : (u->at + 1) % u->host_count;
     return host;
 }
 
@@ -93,6 +92,7 @@ static void dialled(void *owner, int fd, const char *why)
     } else if (fd < 0) {
         lost(u, why, u->dial.unanswered);
     } else {
+        u->at = u->dial.at;
         u->connected(u->owner, fd);
     }
 }
@@ -105,6 +105,7 @@ void uplink_stop(struct uplink *u)
 
 void uplink_start(struct uplink *u)
 {
+    u->dial.proxy = u->proxy;
     u->dial.done = dialled;
     u->dial.owner = u;
     u->command.ended = command_ended;

@@ -108,7 +108,9 @@ static bool knows_local(const struct task *t)
 
 static bool can_begin(const struct task *t)
 {
-    return t->offering->via == NULL && knows_local(t) && (t->attach->data_fd >= 0 || t->attach->to.len > 0);
+    const struct offering *o = t->offering;
+
+    return o->via == NULL && o->proxy == NULL && knows_local(t) && (t->attach->data_fd >= 0 || t->attach->to.len > 0);
 }
 
 static void close_one(int fd)
@@ -155,7 +157,16 @@ static pid_t start_shared(const struct task *t, const struct session_plan *plan)
     return pid;
 }
 
-/* In a process of its own: what asks for names, or runs commands. */
+/* In a process of its own: what asks for names or a proxy, or runs commands. */
+
+static int dial_relay(const struct task *t, char why[DIAL_WHY])
+{
+    const struct attach *a = t->attach;
+
+    if (t->offering->proxy != NULL)
+        return dial_through(t->offering->proxy, &a->host, DATA_SECONDS, why);
+    return a->to.len > 0 ? dial_addr(&a->to, DATA_SECONDS, why) : dial_now(&a->host, DATA_SECONDS, why);
+}
 
 static int connect_relay(const struct task *t, struct leg *leg, char why[DIAL_WHY])
 {
@@ -169,7 +180,7 @@ static int connect_relay(const struct task *t, struct leg *leg, char why[DIAL_WH
         return -1;
     }
     if (fd < 0)
-        fd = a->to.len > 0 ? dial_addr(&a->to, DATA_SECONDS, why) : dial_now(&a->host, DATA_SECONDS, why);
+        fd = dial_relay(t, why);
     if (fd < 0)
         return -1;
     sock_session_options(fd);
@@ -221,8 +232,10 @@ static void serve(void *arg, struct session_report *report)
 {
     const struct task *t = arg;
     struct leg relay;
+    int failed = connect_relay(t, &relay, report->why);
 
-    if (connect_relay(t, &relay, report->why) != 0)
+    forward_proxy_forget();
+    if (failed)
         return;
     serve_leg(t, &relay, report);
     if (relay.command > 0)

@@ -120,7 +120,7 @@ static void connected(void *owner, int fd)
 
     c->watch.fd = fd;
     c->read.len = 0;
-    if ((o->via == NULL && addr_peer(&c->relay, fd) != 0) || loop_add(&c->watch, LOOP_READ) != 0) {
+    if ((o->via == NULL && o->proxy == NULL && addr_peer(&c->relay, fd) != 0) || loop_add(&c->watch, LOOP_READ) != 0) {
         control_lose(c, strerror(errno));
         return;
     }
@@ -146,6 +146,7 @@ void control_start(struct control *c, const struct offering *o, const struct ser
         .hosts = c->hosts,
         .host_count = o->relay_count,
         .via = o->via,
+        .proxy = o->proxy,
         .once = o->once,
         .connected = connected,
         .ended = ended,

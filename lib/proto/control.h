@@ -23,7 +23,7 @@ struct control {
     struct attacher attacher;                       /* what follows is control's */
     struct uplink uplink;
     struct watch watch;                             /* fd -1: not connected */
-    struct addr relay;                              /* where it goes; unset with --via */
+    struct addr relay;                              /* where it goes; unset with --via and --proxy */
     char public_host[ADDR_HOST];                    /* the public address as it was told last */
     unsigned public_port;                           /* 0: it was not */
     struct line_buffer read;

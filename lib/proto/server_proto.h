@@ -17,10 +17,11 @@ struct offering {
     const struct dial_host *relays; /* tried in this order */
     int relay_count;
     const char *via;                /* reach them through this command; NULL: directly */
+    const struct forward_proxy *proxy;  /* or through this, by name alone; NULL: directly */
     bool once;                      /* do not reconnect */
     int connect_seconds;            /* for the local server */
     int silence_seconds;            /* after which the relay is given up */
-    int ready;                      /* connections made ahead of clients; not with via */
+    int ready;                      /* connections made ahead of clients; not with via, nor with proxy */
     int peer_seconds;               /* as copy_rules' */
     int max_sessions;               /* further clients are turned away */
     int proxy_version;              /* of the PROXY header that the local server gets; 0: none */
@@ -44,7 +45,8 @@ struct server_proto {
     unsigned ports_above;           /* how many more of the relay it connects to */
     bool proves;                    /* it knows keys */
     bool chooses;                   /* a target may ask for its public port */
-    bool direct;                    /* it makes its connections itself: not with via */
+    bool direct;                    /* its connection has to be a socket of its own: not with via */
+    bool dials;                     /* it makes connections itself: not with a proxy */
     int ready, ready_least, ready_most; /* connections made ahead of clients: by default, and what may be asked for */
     /* Offers it until the program ends. o and hooks stay the caller's. -1 with errno. */
     int (*offer)(const struct offering *o, const struct server_hooks *hooks);

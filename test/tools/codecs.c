@@ -4,12 +4,14 @@
  *     codecs           prints what is wrong, a line each; 0 only if nothing is
  *
  * The texts of IPv6 addresses are those of RFC 5952, section 4 and appendix A;
- * the hashes those of the examples for FIPS 180-4, and of RFC 4231; the PROXY
+ * the hashes those of the examples for FIPS 180-4, and of RFC 4231; base64's
+ * those of RFC 4648, section 10, and RFC 7617, section 2; the PROXY
  * headers those of proxy-protocol.txt, sections 2.1 and 2.2.
  */
 #include "check.h"
 
 #include "../../lib/addr.h"
+#include "../../lib/base64.h"
 #include "../../lib/cidr.h"
 #include "../../lib/key.h"
 #include "../../lib/proto/new_line.h"
@@ -223,6 +225,23 @@ static const char *parse_key(struct key *k, const char *text)
 
     text_copy(line, sizeof line, text);
     return key_parse(k, line);
+}
+
+static void base64(void)
+{
+    static const char *const as_written[][2] = {
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"}, {"Aladdin:open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},
+        {"test:123\xc2\xa3", "dGVzdDoxMjPCow=="}, {"\xfb\xff\xbf", "+/+/"},
+    };
+    char text[64];
+
+    for (size_t i = 0; i < sizeof as_written / sizeof *as_written; i++) {
+        size_t len = strlen(as_written[i][0]);
+
+        check(base64_put(text, as_written[i][0], len) == BASE64_SIZE(len), "base64_put", "its length");
+        check(strcmp(text, as_written[i][1]) == 0, "base64_put", text);
+    }
 }
 
 static void key_lines(void)
@@ -541,6 +560,7 @@ int main(void)
     tlsrelay_lines();
     hashes();
     macs();
+    base64();
     key_lines();
     proofs();
     headers();
