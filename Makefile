@@ -16,7 +16,7 @@ COMPILE = $(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -c -o $@
 # What both programs are made of.
 COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o lib/handover.o \
 	lib/http_body.o lib/http_head.o lib/http_reader.o \
-	lib/key.o lib/keyfile.o lib/keys.o lib/leave.o lib/leg.o lib/line.o lib/log.o lib/lograte.o \
+	lib/key.o lib/keyfile.o lib/keys.o lib/leave.o lib/leg.o lib/line.o lib/listener.o lib/log.o lib/lograte.o \
 	lib/loop.o lib/name.o lib/nursery.o lib/opening.o lib/options.o lib/os-generic.o lib/os-linux.o \
 	lib/proxy.o lib/report.o lib/sandbox.o lib/secret.o lib/session.o lib/sha256.o lib/slab.o lib/sock.o \
 	lib/text.o lib/transport.o lib/wipe.o lib/worker.o lib/worker_child.o lib/proto/hostpool_message.o \
@@ -24,7 +24,7 @@ COMMON = lib/addr.o lib/child.o lib/cidr.o lib/claim.o lib/clock.o lib/copy.o li
 	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/protobuf.o \
 	lib/proto/ptth_path.o
 
-RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o lib/rendezvous.o \
+RELAYD = relayd.o lib/newcomers.o lib/portpool.o lib/preamble.o lib/rendezvous.o \
 	lib/reverse.o lib/rights.o lib/service.o lib/sticky.o lib/tally.o lib/proto/endpoint.o lib/proto/http_caller.o \
 	lib/proto/hostpool_relay.o lib/proto/muxado_relay.o lib/proto/new_auth.o lib/proto/new_conn.o lib/proto/new_offer.o \
 	lib/proto/new_port.o lib/proto/new_relay.o lib/proto/new_wait.o lib/proto/new_words.o \
@@ -33,7 +33,8 @@ RELAYD = relayd.o lib/listener.o lib/newcomers.o lib/portpool.o lib/preamble.o l
 
 CONNECT = relay-connect.o lib/backoff.o lib/base64.o lib/command.o lib/dial.o lib/forward_proxy.o \
 	lib/target.o lib/uplink.o lib/via.o lib/proto/attach.o lib/proto/control.o lib/proto/hostpool_server.o lib/proto/muxado_server.o \
-	lib/proto/new_claim.o lib/proto/new_ready.o lib/proto/new_server.o lib/proto/server_protos.o \
+	lib/proto/client_protos.o lib/proto/new_claim.o lib/proto/new_ready.o lib/proto/new_server.o \
+	lib/proto/ptth_call.o lib/proto/ptth_client.o lib/proto/ptth_server.o lib/proto/server_protos.o \
 	lib/proto/tlsrelay_line.o lib/proto/tlsrelay_server.o
 
 all: relayd relay-connect
@@ -61,7 +62,7 @@ HEADERS = lib/addr.h lib/backoff.h lib/base64.h lib/child.h lib/cidr.h lib/claim
 	lib/proto/mux.h lib/proto/mux_carry.h lib/proto/mux_child.h lib/proto/mux_frame.h lib/proto/new_auth.h \
 	lib/proto/new_claim.h lib/proto/new_conn.h lib/proto/new_line.h \
 	lib/proto/new_offer.h lib/proto/new_port.h lib/proto/new_proof.h lib/proto/new_ready.h \
-	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/http_caller.h lib/proto/ptth_connection.h lib/proto/ptth_path.h lib/proto/ptth_place.h \
+	lib/proto/new_wait.h lib/proto/new_words.h lib/proto/http_caller.h lib/proto/client_proto.h lib/proto/ptth_call.h lib/proto/ptth_connection.h lib/proto/ptth_path.h lib/proto/ptth_place.h \
 	lib/proto/protobuf.h lib/proto/relay_proto.h \
 	lib/proto/server_proto.h lib/proto/tlsrelay_line.h
 

@@ -149,3 +149,35 @@ void command_run(char **command, struct leg *leg, const struct command_peers *pe
     text_copy(report->why, sizeof report->why,
               pid < 0 ? strerror(errno) : WIFEXITED(status) ? "cannot run the command" : "the command was killed");
 }
+
+pid_t command_beside(char **command, const struct leg *leg, const struct command_peers *peers, struct leg *local,
+                     char why[DIAL_WHY])
+{
+    struct session_report unused;
+    struct leg its;
+    pid_t self = getpid(), pid;
+    int ends[2];
+
+    if (sock_pair(ends) != 0) {
+        text_copy(why, DIAL_WHY, strerror(errno));
+        return -1;
+    }
+    *local = leg_of_socket(ends[0]);
+    its = leg_of_socket(ends[1]);
+    pid = os_fork();
+    if (pid == 0) {
+        struct leg not_its = *leg;
+
+        os_signal_with_parent(SIGTERM, self);
+        leg_drop(&not_its);
+        leg_drop(local);
+        command_run(command, &its, peers, &unused);
+        _exit(0);
+    }
+    if (pid < 0) {
+        text_copy(why, DIAL_WHY, strerror(errno));
+        leg_drop(local);
+    }
+    leg_drop(&its);
+    return pid;
+}

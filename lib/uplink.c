@@ -137,3 +137,9 @@ void uplink_lost(struct uplink *u, const char *reason)
 {
     lost(u, reason, false);
 }
+
+void uplink_renew(struct uplink *u)
+{
+    if (!u->stopped)
+        dial_again(u);
+}

@@ -52,6 +52,9 @@ const struct dial_host *uplink_host(const struct uplink *u);
 /* Closes the connection that connected handed over. */
 void uplink_close(struct uplink *u, int fd);
 
+/* The connection has served its time, and the protocol has closed it: another is made at once, without a word. */
+void uplink_renew(struct uplink *u);
+
 /* The connection, which the protocol has closed, is lost. The reason is for the log. */
 void uplink_lost(struct uplink *u, const char *reason);
 

@@ -57,6 +57,6 @@ struct server_proto {
 /* Ends with NULL; the first is the default. */
 extern const struct server_proto *const server_protos[];
 
-extern const struct server_proto new_server, tlsrelay_server, hostpool_server, muxado_server, muxado2_server;
+extern const struct server_proto new_server, tlsrelay_server, hostpool_server, muxado_server, muxado2_server, ptth_server;
 
 #endif
