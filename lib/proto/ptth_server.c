@@ -41,6 +41,9 @@ struct calls {
 
 static struct control *first;
 
+/* Of all requests of an offering but one: it alone tells the public address, and ends with --once. */
+static struct server_hooks further_hooks;
+
 static struct ptth_way way_of(const struct ptth_server *s)
 {
     const struct offering *o = s->control.attacher.offering;
@@ -85,7 +88,7 @@ static void dropped(struct control *c)
     s->open = false;
 }
 
-/* The relay holds the request, or has answered it well. */
+/* The relay holds the request, or has answered it well. One of several tells it. */
 static void serves(void *owner)
 {
     struct ptth_server *s = owner;
@@ -96,7 +99,10 @@ static void serves(void *owner)
     if (s->open)
         return;
     s->open = true;
-    control_served(&s->control, ptth_url(url, way.relay, s->service));
+    if (s->control.attacher.hooks == &further_hooks)
+        uplink_reached(&s->control.uplink);
+    else
+        control_served(&s->control, ptth_url(url, way.relay, s->service));
 }
 
 /* Clients. */
@@ -242,12 +248,13 @@ static void name_service(struct ptth_server *s, const struct offering *o)
     text_add(&t, "%s/%u", o->name, port);
 }
 
-static int offer(const struct offering *o, const struct server_hooks *hooks)
+static void ended(const struct offering *o, bool reached)
 {
-    struct ptth_server *s = calloc(1, sizeof *s);
+    (void)o, (void)reached;
+}
 
-    if (s == NULL)
-        return -1;
+static void start_one(struct ptth_server *s, const struct offering *o, const struct server_hooks *hooks)
+{
     name_service(s, o);
     s->held = (struct timer){.fire = serves, .owner = s};
     s->control = (struct control){
@@ -261,6 +268,19 @@ static int offer(const struct offering *o, const struct server_hooks *hooks)
     };
     first = &s->control;
     control_start(&s->control, o, hooks);
+}
+
+/* As many requests at once as connections are to be ready. */
+static int offer(const struct offering *o, const struct server_hooks *hooks)
+{
+    struct ptth_server *s = calloc((size_t)o->ready, sizeof *s);
+
+    if (s == NULL)
+        return -1;
+    further_hooks = *hooks;
+    further_hooks.ended = ended;
+    for (int i = 0; i < o->ready; i++)
+        start_one(&s[i], o, i == 0 ? hooks : &further_hooks);
     return 0;
 }
 
@@ -274,6 +294,10 @@ const struct server_proto ptth_server = {
     .port = 80,
     .proves = true,
     .chooses = true,
+    .ready = 1,
+    .ready_least = 1,
+    .ready_most = 64,
+    .ready_anyhow = true,
     .offer = offer,
     .stop = stop,
 };
