@@ -84,7 +84,7 @@ FUZZ = $(FUZZERS)
 test-tools: $(TOOLS) $(FUZZERS) bench/load
 
 CODECS = lib/addr.o lib/base64.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/wipe.o \
-	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/tlsrelay_line.o
+	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/ptth_path.o lib/proto/tlsrelay_line.o
 
 test/tools/codecs: test/tools/codecs.c test/tools/check.h $(CODECS) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/codecs.c $(CODECS)
