@@ -372,7 +372,7 @@ static void ptth_paths(void)
 {
 #define ID "00112233445566778899aabbCCDDEEFF"
 #define NAME_64 "abcdefghijklmnopqrstuvwxyz.ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
-    static const char *const wrong[] = {
+    static const char *const bad[] = {
         "", "/", "*", "listen/cam/80", "/listen", "/listen/", "/listen/cam", "/listen/cam/", "/listen//80", "/listen/cam/80/",
         "/listen/cam/80/x", "/listen/cam/80?x", "/listen/c%61m/80", "/Listen/cam/80", "//listen/cam/80", "/listen /cam/80",
         "/listen/" NAME_64 "x/80", "/listen/cam/" NAME_64 "x", "/connect/cam", "/accept/", "/accept/" ID "0", "/accept/0" ID,
@@ -381,8 +381,8 @@ static void ptth_paths(void)
     static const char id[] = "\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff";
     struct ptth_path p;
 
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        check(ptth_path_parse(&p, wrong[i]) != 0, "no path", wrong[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check(ptth_path_parse(&p, bad[i]) != 0, "no path", bad[i]);
     check(ptth_path_parse(&p, "/listen/cam.web/80") == 0 && p.endpoint == PTTH_LISTEN && !p.by_id, "listen", "");
     check(strcmp(p.server, "cam.web") == 0 && strcmp(p.service, "cam.web/80") == 0, "listen", "its names");
     check(ptth_path_parse(&p, "/connect/" NAME_64 "/" NAME_64) == 0 && p.endpoint == PTTH_CONNECT && !p.by_id &&
