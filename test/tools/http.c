@@ -312,8 +312,45 @@ static const struct {
     WRONG(LINE "Content-Length: \n"), WRONG(LINE "Content-Length: 5\x0b"), WRONG(LINE "Content-Length: \x1f"),
 };
 
+/* Whether a byte may be where a head has been written so far. */
+static bool may_be(const char *begun, int byte)
+{
+    char bytes[64];
+    size_t len = strlen(begun);
+
+    memcpy(bytes, begun, len);
+    bytes[len] = (char)byte;
+    return end_of(bytes, len + 1) == 0;
+}
+
+static void every_byte(void)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    for (int byte = 0; byte < 256; byte++) {
+        bool in_token = byte != 0 && strchr(token, byte) != NULL, visible = byte > 0x20 && byte < 0x7f;
+        bool text = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+        char about[8];
+
+        snprintf(about, sizeof about, "%d", byte);
+        check(may_be("", byte) == (in_token || byte == '\r'), "the first byte", about);
+        check(may_be("A", byte) == (in_token || byte == ' '), "a byte of a method", about);
+        check(may_be("A ", byte) == visible, "the first byte of a target", about);
+        check(may_be("A /", byte) == (visible || byte == ' '), "a byte of a target", about);
+        check(may_be("A / HTTP/1.", byte) == (byte >= '0' && byte <= '9'), "a byte of a version", about);
+        check(may_be("HTTP/1.1 ", byte) == (byte >= '1' && byte <= '9'), "the first byte of a status", about);
+        check(may_be("HTTP/1.1 200 ", byte) == (text || byte == '\r'), "a byte of a reason", about);
+        check(may_be(LINE, byte) == (in_token || byte == '\r'), "the first byte of a line", about);
+        check(may_be(LINE "a", byte) == (in_token || byte == ':'), "a byte of a name", about);
+        check(may_be(LINE "a:", byte) == (text || byte == '\r'), "the first byte of a value", about);
+        check(may_be(LINE "a:b", byte) == (text || byte == '\r'), "a byte of a value", about);
+        check(may_be(LINE "a:b\r", byte) == (byte == '\n'), "a byte behind CR", about);
+    }
+}
+
 static void head_mistakes(void)
 {
+    every_byte();
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
         const char *bytes = mistakes[i].bytes;
         size_t len = mistakes[i].len;
