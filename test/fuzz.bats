@@ -24,6 +24,14 @@ replay() {
     replay hostpool_message
 }
 
+@test "bodies of HTTP" {
+    replay http_body
+}
+
+@test "heads of HTTP" {
+    replay http_head
+}
+
 @test "key files" {
     replay keyfile
 }
