@@ -76,7 +76,7 @@ TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip tes
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
 FUZZED = $(COMMON) lib/base64.o lib/dial.o lib/forward_proxy.o lib/target.o lib/proto/tlsrelay_line.o
-FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/hostpool_message \
+FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/forward_proxy test/fuzz/hostpool_message \
 	test/fuzz/http_body test/fuzz/http_head test/fuzz/keyfile test/fuzz/line test/fuzz/mux \
 	test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text test/fuzz/tlsrelay_line
 FUZZ = $(FUZZERS)

@@ -20,6 +20,10 @@ replay() {
     replay cidr
 }
 
+@test "HTTP proxies, and what they answer" {
+    replay forward_proxy
+}
+
 @test "frames and messages of the protocol hostpool" {
     replay hostpool_message
 }
