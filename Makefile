@@ -69,7 +69,7 @@ HEADERS = lib/addr.h lib/backoff.h lib/base64.h lib/child.h lib/cidr.h lib/claim
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
 # What the tests call.
-TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden \
+TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden test/tools/guess \
 	test/tools/http test/tools/liar test/tools/load test/tools/messages test/tools/mux test/tools/plain_echo \
 	test/tools/plain_relay test/tools/pool_relay test/tools/ready_relay test/tools/remembers \
 	test/tools/storm
