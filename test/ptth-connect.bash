@@ -98,3 +98,8 @@ listening_of() {
     LOCAL_SERVER=127.0.0.1:$port
     [ -n "$port" ]
 }
+
+# offspring_is NAME TEXT: a process of it is called so.
+offspring_is() {
+    ps -o args= -s "${PID[$1]}" | grep -qxF -- "$2"
+}
