@@ -24,6 +24,7 @@ struct ptth_server {
     char service[SERVICE_NAME_SIZE];
     struct timer held;
     bool open;                          /* the public address has been told */
+    bool again;                         /* this connection has had an answer already */
     struct http_reader in;
     bool in_body;                       /* the head of the answer has been read: */
     int status;
@@ -74,6 +75,7 @@ static void begun(struct control *c)
     struct ptth_server *s = (struct ptth_server *)c;
 
     timer_set(&s->held, HELD_MS);
+    s->again = false;
     ask(s);
 }
 
@@ -148,6 +150,7 @@ static void answered(struct ptth_server *s)
         return;
     }
     text_copy(text, sizeof text, s->id);
+    s->again = s->keep_alive;
     if (s->keep_alive)
         ask(s);
     else
@@ -206,6 +209,15 @@ static void read_body(struct ptth_server *s)
         answered(s);
 }
 
+/* Before an answer. A proxy may end a connection behind any answer, without a word: then it is asked on another. */
+static void ended(struct ptth_server *s, const char *reason)
+{
+    if (s->again && s->in.len == 0)
+        control_renew(&s->control);
+    else
+        control_lose(&s->control, reason);
+}
+
 static void readable(struct control *c)
 {
     struct ptth_server *s = (struct ptth_server *)c;
@@ -221,10 +233,10 @@ static void readable(struct control *c)
     case HTTP_READER_MORE:
         break;
     case HTTP_READER_END:
-        control_lose(c, "eof");
+        ended(s, "eof");
         break;
     case HTTP_READER_ERROR:
-        control_lose(c, strerror(errno));
+        ended(s, strerror(errno));
         break;
     default:
         control_lose(c, "line");
