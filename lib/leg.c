@@ -56,6 +56,9 @@ int leg_end_write(struct leg *l)
     if (l->framing.answer >= LEG_AWAITS)
         return 0;
     done = shutdown(l->wfd, SHUT_WR);
+    /* Who has read the last chunk may have left already, and reset it, as HAProxy does. */
+    if (l->framing.chunked)
+        return 0;
     if (leg_is_socket(l) || l->framing.http)
         return done;
     close(l->wfd);
@@ -67,7 +70,8 @@ int leg_give_answer(const struct leg *l)
 {
     if (sock_send(l->rfd, all_arrived, sizeof all_arrived - 1) != 0)
         return -1;
-    return shutdown(l->rfd, SHUT_WR);
+    shutdown(l->rfd, SHUT_WR);      /* who has read it may have left already */
+    return 0;
 }
 
 /* An answer to a body that has not ended says that the rest is not wanted. */

@@ -28,6 +28,7 @@ struct ptth_server {
     char service[SERVICE_NAME_SIZE];
     struct timer held;
     const struct dial_host *open;       /* where the public address has been told; NULL: not yet */
+    bool again;                         /* this connection has had an answer already */
     struct http_reader in;
     bool in_body;                       /* the head of the answer has been read: */
     int status;
@@ -84,6 +85,7 @@ static void begun(struct control *c)
 
     if (!s->control.uplink.renewed)
         s->open = NULL;
+    s->again = false;
     ask(s);
 }
 
@@ -171,6 +173,7 @@ static void answered(struct ptth_server *s)
         return;
     }
     text_copy(text, sizeof text, s->id);
+    s->again = s->keep_alive;
     if (soon && !client)
         control_renew(c, PACE_MS);
     else if (s->keep_alive)
@@ -235,6 +238,15 @@ static void read_body(struct ptth_server *s)
         answered(s);
 }
 
+/* Before an answer. A proxy may end a connection behind any answer, without a word: then it is asked on another. */
+static void closed(struct ptth_server *s, const char *reason)
+{
+    if (s->again && s->in.len == 0)
+        control_renew(&s->control, 0);
+    else
+        control_lose(&s->control, reason);
+}
+
 static void readable(struct control *c)
 {
     struct ptth_server *s = (struct ptth_server *)c;
@@ -250,10 +262,10 @@ static void readable(struct control *c)
     case HTTP_READER_MORE:
         break;
     case HTTP_READER_END:
-        control_lose(c, "eof");
+        closed(s, "eof");
         break;
     case HTTP_READER_ERROR:
-        control_lose(c, strerror(errno));
+        closed(s, strerror(errno));
         break;
     default:
         control_lose(c, "line");
