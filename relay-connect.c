@@ -11,6 +11,7 @@
 #include "lib/options.h"
 #include "lib/name.h"
 #include "lib/os.h"
+#include "lib/proto/client_proto.h"
 #include "lib/proto/server_proto.h"
 #include "lib/session.h"
 #include "lib/text.h"
@@ -31,11 +32,15 @@
 /* How many clients may be on their way out beside the sessions. */
 #define TURNED_AWAY 16
 
+/* A public address, which may be a URL with a service's name. */
+#define PUBLIC_LONGEST (ADDR_HOST + SERVICE_NAME_SIZE + 16)
+
 /* Open files beside the connections to the relay: standard ones, a pipe, and what a session is started with. */
 #define OWN_FILES 16
 
 static const char *base_name;
-static const char *via;
+static const char *via, *proxy_url, *proxy_auth;
+static const char *listen_at;
 static bool once;
 static const char *key_file;
 static int connect_seconds = 10, silence_seconds = 45, peer_seconds = 300;
@@ -48,9 +53,13 @@ static const struct option options[] = {
     {'k', "key", "FILE", "its own line of the relay's key file", .text = &key_file},
     {'n', "name", "NAME", "the service's name (default: the key's, else the machine's)", .text = &base_name},
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
-    {'r', "ready", "N", "connections of each TARGET made ahead, up to 64 (0; hostpool: 10)",
+    {'r', "ready", "N", "connections of each TARGET made ahead, up to 64 (0; hostpool: 10; ptth: 1)",
      .number = &ready, .min = 0, .max = 64},
+    {0, "listen", "[ADDR:]PORT", "be a local port for clients of a service: PROTO://HOST[:PORT]/SERVER/PORT",
+     .text = &listen_at},
     {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
+    {0, "proxy", "URL", "reach the relay through an HTTP proxy, http://HOST[:PORT], by CONNECT", .text = &proxy_url},
+    {0, "proxy-auth", "FILE", "what the proxy asks for: one line USER:PASSWORD", .text = &proxy_auth},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
      .number = &connect_seconds, .min = 1, .max = 86400},
     {0, "peer-timeout", "SECONDS", "end a session whose peer does not acknowledge what was sent (300)",
@@ -71,8 +80,9 @@ static const struct program program = {
     .name = "relay-connect",
     .synopsis = "  relay-connect [options] RELAY TARGET...\n"
                 "  relay-connect [options] RELAY -- COMMAND [ARG...]\n"
+                "  relay-connect [options] --listen [ADDR:]PORT ptth://HOST[:PORT]/SERVER/PORT\n"
                 "  RELAY: [PROTO://]HOST[:PORT][,HOST[:PORT]...]\n"
-                "  PROTO: new, tlsrelay, hostpool, muxado, muxado2\n"
+                "  PROTO: new, tlsrelay, hostpool, muxado, muxado2, ptth\n"
                 "  TARGET: [NAME=][PUBLIC:]HOST:PORT or [NAME=][PUBLIC:]/path/of/socket or -\n",
     .closing = "Prints the public address of each TARGET. A COMMAND serves each client, as\n"
                "under inetd; - serves one from standard input and output.\n"
@@ -81,13 +91,16 @@ static const struct program program = {
 };
 
 static const struct server_proto *proto;
+static const struct client_proto *client;   /* with --listen, in place of that */
+static struct calling calling;
+static struct forward_proxy proxy;
 static struct dial_host relays[UPLINK_HOSTS + 1];
 static int relay_count;
 static struct offered {
     struct offering offering;       /* first, so that it finds the rest */
     struct target target;
     char name[NAME_SIZE];
-    char printed[ADDR_HOST + 8];    /* the public address as it was printed last */
+    char printed[PUBLIC_LONGEST];    /* the public address as it was printed last */
 } offers[MOST_TARGETS];
 static int target_count;
 static int exit_code = EXIT_TOLD;
@@ -95,19 +108,25 @@ static int ended_count;
 
 /* The command line. */
 
+/* Takes SCHEME:// off, where it is there. */
+static bool take_scheme(const char **text, const char *scheme)
+{
+    size_t len = strlen(scheme);
+
+    if (strncmp(*text, scheme, len) != 0 || strncmp(*text + len, "://", 3) != 0)
+        return false;
+    *text += len + 3;
+    return true;
+}
+
 static const struct server_proto *parse_scheme(const char **text)
 {
     /* No host has a slash. */
     if (strchr(*text, '/') == NULL)
         return server_protos[0];
-    for (int i = 0; server_protos[i] != NULL; i++) {
-        size_t len = strlen(server_protos[i]->scheme);
-
-        if (strncmp(*text, server_protos[i]->scheme, len) == 0 && strncmp(*text + len, "://", 3) == 0) {
-            *text += len + 3;
+    for (int i = 0; server_protos[i] != NULL; i++)
+        if (take_scheme(text, server_protos[i]->scheme))
             return server_protos[i];
-        }
-    }
     options_mistake(&program, "'%e' names no protocol spoken here", *text);
     return NULL;
 }
@@ -125,7 +144,7 @@ static void parse_relay(const char *text)
 
         if (relay_count < UPLINK_HOSTS && len > 0 && len < sizeof one) {
             memcpy(one, text, len);
-            one[len] = '\0';
+            one[len - (one[len - 1] == '/')] = '\0';       /* as URLs may end */
             port = addr_split_or(one, r->host, proto->port);
         }
         if (port < 1)
@@ -140,12 +159,19 @@ static void parse_relay(const char *text)
     } while (*text++ == ',');
 }
 
-static void check_via(void)
+/* How the relay is reached. */
+static void check_way(void)
 {
-    const char *wrong = via_wrong(via);
+    const char *wrong;
 
-    if (wrong != NULL)
+    if (via != NULL && (wrong = via_wrong(via)) != NULL)
         options_mistake(&program, "'%e' is not a COMMAND for --via: %s", via, wrong);
+    if (via != NULL && proxy_url != NULL)
+        options_mistake(&program, "--via and --proxy are two ways to the relay: leave one out");
+    if (proxy_url != NULL && (wrong = forward_proxy_parse(&proxy, proxy_url)) != NULL)
+        options_mistake(&program, "that is not a URL for --proxy: %s", wrong);
+    if (proxy_auth != NULL && proxy_url == NULL)
+        options_mistake(&program, "--proxy-auth is for a proxy: give --proxy URL, or leave it out");
 }
 
 static void parse_targets(int argc, char **argv)
@@ -169,6 +195,57 @@ static void parse_targets(int argc, char **argv)
         if (offers[target_count].target.kind == TARGET_STDIO && argc > 1)
             options_mistake(&program, "- has standard input to itself: give no other TARGET");
     }
+}
+
+/* --listen [ADDR:]PORT PROTO://HOST[:PORT]/SERVICE. */
+
+static const struct client_proto *parse_client_scheme(const char **text)
+{
+    for (int i = 0; client_protos[i] != NULL; i++)
+        if (take_scheme(text, client_protos[i]->scheme))
+            return client_protos[i];
+    options_mistake(&program, "'%e' is no service for --listen: give one such as ptth://HOST/SERVER/PORT", *text);
+    return NULL;
+}
+
+static void parse_listen(void)
+{
+    char host[ADDR_HOST];
+    long port = strchr(listen_at, ':') != NULL ? addr_split(listen_at, host) : text_number(listen_at, 65535);
+
+    if (strchr(listen_at, ':') == NULL)
+        text_copy(host, sizeof host, "127.0.0.1");
+    if (port < 0 || addr_numeric(&calling.listen, host, (unsigned)port) != 0)
+        options_mistake(&program, "'%e' is not [ADDR:]PORT for --listen: ADDR is numeric, such as 0.0.0.0 or [::]",
+                        listen_at);
+}
+
+static void parse_service(const char *text)
+{
+    const char *whole = text, *slash;
+    char one[ADDR_HOST + 16];
+    long port = -1;
+
+    client = parse_client_scheme(&text);
+    slash = strchr(text, '/');
+    if (slash != NULL && (size_t)(slash - text) < sizeof one) {
+        memcpy(one, text, (size_t)(slash - text));
+        one[slash - text] = '\0';
+        port = addr_split_or(one, relays[0].host, client->port);
+    }
+    if (port < 1 || !client->service_valid(slash + 1))
+        options_mistake(&program, "'%e' names no service: write %s://HOST/SERVER/PORT", whole, client->scheme);
+    relays[0].port = (unsigned)port;
+    calling.service = slash + 1;
+}
+
+/* What is for servers alone. */
+static void check_client(int operands)
+{
+    if (operands != 1)
+        options_mistake(&program, "--listen takes one service, such as ptth://HOST/SERVER/PORT, and no TARGET");
+    if (base_name != NULL || ready >= 0 || proxy_version != 0 || once)
+        options_mistake(&program, "--listen serves clients: leave --name, --ready, --proxy-protocol and --once out");
 }
 
 static void load_key(void)
@@ -197,8 +274,16 @@ static void reload_key(int signo)
         log_event("keys file=%e names=%u", key_file, (unsigned)keys_count());
 }
 
+static void load_proxy_auth(void)
+{
+    const char *wrong = proxy_auth != NULL ? forward_proxy_load(&proxy, proxy_auth) : NULL;
+
+    if (wrong != NULL)
+        log_die(EXIT_FAILED, "cannot use the file of --proxy-auth '%e': %s", proxy_auth, wrong);
+}
+
 /* A header is for a server that asks for one. */
-static void check_proxy(void)
+static void check_header(void)
 {
     enum target_kind kind = offers[0].target.kind;
 
@@ -213,6 +298,8 @@ static void check_proto(void)
         options_mistake(&program, "%s:// has no keys: leave --key out", proto->scheme);
     if (via != NULL && proto->direct)
         options_mistake(&program, "%s:// makes its connections directly: leave --via out", proto->scheme);
+    if (proxy_url != NULL && proto->dials)
+        options_mistake(&program, "%s:// makes its connections directly: leave --proxy out", proto->scheme);
     for (int i = 0; i < target_count; i++)
         if (offers[i].target.public_port != 0 && !proto->chooses)
             options_mistake(&program, "with %s:// the relay chooses the port: leave PUBLIC, %u, out", proto->scheme,
@@ -228,8 +315,9 @@ static void check_ready(void)
         options_mistake(&program, "%s:// makes no connections ahead of clients: leave --ready out", proto->scheme);
     else if (ready < proto->ready_least || ready > proto->ready_most)
         options_mistake(&program, "--ready with %s:// is %d to %d", proto->scheme, proto->ready_least, proto->ready_most);
-    if (ready > 0 && via != NULL)
-        options_mistake(&program, "--ready is for connections made directly: leave it or --via out");
+    if (ready > 0 && !proto->ready_anyhow && (via != NULL || proxy_url != NULL))
+        options_mistake(&program, "--ready is for connections made directly: leave it or --%s out",
+                        via != NULL ? "via" : "proxy");
     if (ready > proto->ready_least && offers[0].target.kind == TARGET_STDIO)
         options_mistake(&program, "--ready is for many clients, and - serves one: leave --ready out");
 }
@@ -295,7 +383,7 @@ static void name_targets(void)
 static void print_public(const struct offering *o, const char *address)
 {
     char *last = offers[(const struct offered *)o - offers].printed;
-    char line[ADDR_HOST + 10];
+    char line[PUBLIC_LONGEST + 2];
     struct text t;
     int out = o->target->kind == TARGET_STDIO ? STDERR_FILENO : STDOUT_FILENO;
     struct pollfd room = {.fd = out, .events = POLLOUT};
@@ -353,6 +441,7 @@ static void offer_all(void)
             .relays = relays,
             .relay_count = relay_count,
             .via = via,
+            .proxy = proxy_url != NULL ? &proxy : NULL,
             .once = once,
             .connect_seconds = connect_seconds,
             .silence_seconds = silence_seconds,
@@ -366,9 +455,58 @@ static void offer_all(void)
     }
 }
 
+/* The command line of a server's side, and of a client's, behind the options. */
+
+static void prepare_offers(int argc, char **argv)
+{
+    const char *relay = argv[0];
+
+    proto = parse_scheme(&relay);
+    parse_relay(relay);
+    check_way();
+    parse_targets(argc - 1, argv + 1);
+    check_proto();
+    load_key();
+    load_proxy_auth();
+    check_header();
+    check_ready();
+    name_targets();
+}
+
+static void prepare_calling(int argc, char **argv)
+{
+    check_client(argc);
+    parse_listen();
+    parse_service(argv[0]);
+    check_way();
+    load_key();
+    load_proxy_auth();
+}
+
+static void call_service(void)
+{
+    char text[ADDR_TEXT + 1];
+    struct addr at;
+    size_t len;
+
+    calling.relay = &relays[0];
+    calling.via = via;
+    calling.proxy = proxy_url != NULL ? &proxy : NULL;
+    calling.silence_seconds = silence_seconds;
+    calling.peer_seconds = peer_seconds;
+    calling.max_sessions = max_sessions;
+    if (client->start(&calling, &at) != 0)
+        log_die(EXIT_FAILED, "cannot have the port %s: %s: choose another, or end who has it",
+                addr_text(&calling.listen, text), strerror(errno));
+    len = strlen(addr_text(&at, text));
+    log_event("listen proto=%s addr=%s service=%s", client->scheme, text, calling.service);
+    text[len++] = '\n';
+    if (write(STDOUT_FILENO, text, len) < 0)
+        log_die(EXIT_FAILED, "cannot print the address: %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
-    const char *relay;
     int first;
 
     os_title_init(argv);
@@ -377,25 +515,21 @@ int main(int argc, char **argv)
     first = options_parse(&program, argc, argv);
     if (first == argc)
         options_mistake(&program, "no RELAY: give its HOST and a TARGET");
-    relay = argv[first];
-    proto = parse_scheme(&relay);
-    parse_relay(relay);
-    if (via != NULL)
-        check_via();
-    parse_targets(argc - first - 1, argv + first + 1);
-    check_proto();
-    load_key();
-    check_proxy();
-    check_ready();
-    name_targets();
+    if (listen_at != NULL)
+        prepare_calling(argc - first, argv + first);
+    else
+        prepare_offers(argc - first, argv + first);
     session_rules.most = max_sessions + TURNED_AWAY;
     if (loop_init() != 0 || child_init() != 0 || session_init(program.name, &session_rules) != 0)
         log_die(EXIT_FAILED, "cannot start: %s", strerror(errno));
     check_descriptors();
-    leave_on_signals(proto->stop);
+    leave_on_signals(client != NULL ? client->stop : proto->stop);
     if (key_file != NULL)
         loop_signal(SIGHUP, reload_key);
-    offer_all();
+    if (client != NULL)
+        call_service();
+    else
+        offer_all();
     if (loop_run() != 0)
         log_die(EXIT_FAILED, "pselect: %s", strerror(errno));
     log_flush();

@@ -128,12 +128,12 @@ static int wait_for(pid_t pid)
     return status;
 }
 
-void command_run(char **command, struct leg *leg, const struct command_peers *peers, struct session_report *report)
+/* In a process that is in the session's group. */
+static void serve(char **command, struct leg *leg, const struct command_peers *peers, struct session_report *report)
 {
     pid_t self = getpid(), pid;
     int status;
 
-    setpgid(0, 0);
     pid = os_fork();
     if (pid == 0)
         run(command, leg, peers, self);
@@ -148,4 +148,43 @@ void command_run(char **command, struct leg *leg, const struct command_peers *pe
     report->copy.end = COPY_ERROR;
     text_copy(report->why, sizeof report->why,
               pid < 0 ? strerror(errno) : WIFEXITED(status) ? "cannot run the command" : "the command was killed");
+}
+
+void command_run(char **command, struct leg *leg, const struct command_peers *peers, struct session_report *report)
+{
+    setpgid(0, 0);
+    serve(command, leg, peers, report);
+}
+
+pid_t command_beside(char **command, const struct leg *leg, const struct command_peers *peers, struct leg *local,
+                     char why[DIAL_WHY])
+{
+    struct session_report unused;
+    struct leg its;
+    pid_t self = getpid(), pid;
+    int ends[2];
+
+    if (sock_pair(ends) != 0) {
+        text_copy(why, DIAL_WHY, strerror(errno));
+        return -1;
+    }
+    *local = leg_of_socket(ends[0]);
+    its = leg_of_socket(ends[1]);
+    setpgid(0, 0);
+    pid = os_fork();
+    if (pid == 0) {
+        struct leg not_its = *leg;
+
+        os_signal_with_parent(SIGTERM, self);
+        leg_drop(&not_its);
+        leg_drop(local);
+        serve(command, &its, peers, &unused);
+        _exit(0);
+    }
+    if (pid < 0) {
+        text_copy(why, DIAL_WHY, strerror(errno));
+        leg_drop(local);
+    }
+    leg_drop(&its);
+    return pid;
 }

@@ -5,6 +5,7 @@
 #define COMMAND_H
 
 #include "addr.h"
+#include "dial_host.h"
 #include "leg.h"
 #include "session.h"
 
@@ -22,5 +23,13 @@ struct command_peers {
  * end of file; when it is killed, the connection is reset. Takes the leg.
  */
 void command_run(char **command, struct leg *leg, const struct command_peers *peers, struct session_report *report);
+
+/*
+ * The same where the connection is no descriptor that a command could have: it
+ * gets one of its own, whose other end becomes *local, and another process waits for it. Returns
+ * that process's pid, or -1 with the reason in why; whatever ends this process ends the command.
+ */
+pid_t command_beside(char **command, const struct leg *leg, const struct command_peers *peers, struct leg *local,
+                     char why[DIAL_WHY]);
 
 #endif

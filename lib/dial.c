@@ -96,6 +96,33 @@ int dial_now(const struct dial_host *to, int seconds, char why[DIAL_WHY])
     return dial_each(to, seconds, why, dial_addr);
 }
 
+/* What becomes of a connection to the proxy, or of its lack: as dial_through. */
+static int go_through(const struct forward_proxy *proxy, const struct dial_host *to, int fd, int seconds,
+                      char why[DIAL_WHY])
+{
+    char reason[DIAL_WHY];
+    int saved = errno;
+    struct text t;
+
+    if (fd < 0) {
+        text_copy(reason, sizeof reason, why);
+        text_init(&t, why, DIAL_WHY);
+        text_add(&t, "the proxy: %s", reason);
+        errno = saved;
+        return -1;
+    }
+    if (forward_proxy_connect(proxy, to, fd, seconds, why) == 0)
+        return fd;
+    close(fd);
+    errno = ECONNREFUSED;
+    return -1;
+}
+
+int dial_through(const struct forward_proxy *proxy, const struct dial_host *to, int seconds, char why[DIAL_WHY])
+{
+    return go_through(proxy, to, dial_now(&proxy->at, seconds, why), seconds, why);
+}
+
 /*
  * A network that comes and goes. TCP sends a lost SYN again after 1, 3, 7 s
  * (RFC 6298, 5.5), so that an attempt begun while the cable was out would
@@ -165,11 +192,20 @@ static bool unreachable(int error)
 
 /* What a child says: the connection, if any, goes beside it. */
 struct result {
+    int at;
     bool unanswered;
     char why[DIAL_WHY];
 };
 
-static int dial_patiently(const struct dial_host *hosts, int count, int seconds, struct result *result)
+static int dial_once(const struct forward_proxy *proxy, const struct dial_host *to, int seconds, char why[DIAL_WHY])
+{
+    int fd = dial_each(proxy != NULL ? &proxy->at : to, seconds, why, dial_race);
+
+    return proxy != NULL ? go_through(proxy, to, fd, seconds, why) : fd;
+}
+
+static int dial_patiently(const struct forward_proxy *proxy, const struct dial_host *hosts, int count, int seconds,
+                          struct result *result)
 {
     long long end = clock_ms() + seconds * 1000LL;
 
@@ -178,8 +214,9 @@ static int dial_patiently(const struct dial_host *hosts, int count, int seconds,
 
         result->unanswered = true;
         for (int i = 0; i < count; i++) {
-            int fd = dial_each(&hosts[i], seconds, result->why, dial_race);
+            int fd = dial_once(proxy, &hosts[i], seconds, result->why);
 
+            result->at = i;
             if (fd >= 0)
                 return fd;
             if (!unreachable(errno))
@@ -216,18 +253,19 @@ static void child_ended(struct child *c, int status)
 
     (void)status;
     close(d->from_child);
+    d->at = result.at;
     d->unanswered = result.unanswered;
     d->done(d->owner, fd, result.why);
 }
 
-static void run_child(int to_parent, const struct dial_host *hosts, int count, int seconds)
+static void run_child(int to_parent, const struct dial *d, const struct dial_host *hosts, int count, int seconds)
 {
     struct result result;
     int fd;
 
     memset(&result, 0, sizeof result);
     child_keep(&to_parent, 1, 0);
-    fd = dial_patiently(hosts, count, seconds, &result);
+    fd = dial_patiently(d->proxy, hosts, count, seconds, &result);
     handover_send(to_parent, &result, sizeof result, &fd, fd >= 0, 0);
     _exit(0);
 }
@@ -242,7 +280,7 @@ int dial_start(struct dial *d, const struct dial_host *hosts, int count, int sec
     d->child.ended = child_ended;
     pid = child_fork(&d->child);
     if (pid == 0)
-        run_child(ends[1], hosts, count, seconds);
+        run_child(ends[1], d, hosts, count, seconds);
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);

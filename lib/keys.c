@@ -4,13 +4,13 @@
 #include "keys.h"
 
 #include "keyfile.h"
+#include "secret.h"
 #include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -52,40 +52,12 @@ static unsigned version_of(const struct key *k)
 
 /* Reading. */
 
-static const char *check_file(int fd)
-{
-    struct stat s;
-
-    if (fstat(fd, &s) != 0)
-        return strerror(errno);
-    if ((s.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        return "others than its owner may read or write it: chmod 600";
-    if (S_ISDIR(s.st_mode) || (in_use && !S_ISREG(s.st_mode)))
-        return "it is no regular file";
-    return NULL;
-}
-
-static const char *read_all(int fd, struct keyfile *f)
-{
-    ssize_t got;
-
-    while ((got = read(fd, f->text + f->size, KEYS_FILE_MOST + 1 - f->size)) != 0) {
-        if (got < 0 && errno != EINTR)
-            return strerror(errno);
-        if (got > 0)
-            f->size += (size_t)got;
-    }
-    if (f->size > KEYS_FILE_MOST)
-        return "it is larger than a megabyte";
-    return NULL;
-}
-
 static const char *load(int fd, struct keyfile *f, size_t *line)
 {
-    const char *wrong = check_file(fd);
+    const char *wrong = secret_read(fd, in_use, f->text, KEYS_FILE_MOST + 1, &f->size);
 
-    if (wrong == NULL)
-        wrong = read_all(fd, f);
+    if (wrong == NULL && f->size > KEYS_FILE_MOST)
+        wrong = "it is larger than a megabyte";
     return wrong != NULL ? wrong : keyfile_parse(f, line);
 }
 

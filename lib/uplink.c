@@ -17,8 +17,7 @@ static const struct dial_host *next_host(struct uplink *u)
 {
     const struct dial_host *host = uplink_host(u);
 
-    if (u->via != NULL)
-        u->at = u->answered ? 0 : (u->at + 1) % u->host_count;
+    u->at = u->via == NULL || u->answered ? 0 : (u->at + 1) % u->host_count;
     return host;
 }
 
@@ -28,6 +27,7 @@ static void lost(struct uplink *u, const char *reason, bool unanswered)
     const struct dial_host *host = next_host(u);
     long long wait;
 
+    u->renewed = false;
     if (u->stopped)
         return;
     log_event("lost service=%e relay=%e:%u reason=%e", u->service, host->host, host->port, reason);
@@ -93,6 +93,7 @@ static void dialled(void *owner, int fd, const char *why)
     } else if (fd < 0) {
         lost(u, why, u->dial.unanswered);
     } else {
+        u->at = u->dial.at;
         u->connected(u->owner, fd);
     }
 }
@@ -105,6 +106,7 @@ void uplink_stop(struct uplink *u)
 
 void uplink_start(struct uplink *u)
 {
+    u->dial.proxy = u->proxy;
     u->dial.done = dialled;
     u->dial.owner = u;
     u->command.ended = command_ended;
@@ -135,4 +137,12 @@ void uplink_close(struct uplink *u, int fd)
 void uplink_lost(struct uplink *u, const char *reason)
 {
     lost(u, reason, false);
+}
+
+void uplink_renew(struct uplink *u, long long wait_ms)
+{
+    if (u->stopped)
+        return;
+    u->renewed = true;
+    timer_set(&u->again, wait_ms);
 }

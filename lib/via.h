@@ -53,6 +53,12 @@ void via_stop(struct via *v);
 pid_t via_open(const char *command, const struct dial_host *to, struct leg *leg);
 
 /*
+ * So too, for what needs no end of file in one direction: one socket, non-blocking,
+ * for both. Returns it, or -1 with errno. The command ends with this process.
+ */
+int via_open_socket(const char *command, const struct dial_host *to);
+
+/*
  * In a session child whose leg is closed: waits until the command has sent the
  * rest and ended, and ends it where that takes too long: seconds after a
  * session that failed, minutes after one that went well.

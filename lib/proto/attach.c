@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* How long the relay may take to accept a data connection, in seconds. */
@@ -108,7 +109,11 @@ static bool knows_local(const struct task *t)
 
 static bool can_begin(const struct task *t)
 {
-    return t->offering->via == NULL && knows_local(t) && (t->attach->data_fd >= 0 || t->attach->to.len > 0);
+    const struct offering *o = t->offering;
+
+    if (o->via != NULL || o->proxy != NULL || t->attach->open != NULL)
+        return false;
+    return knows_local(t) && (t->attach->data_fd >= 0 || t->attach->to.len > 0);
 }
 
 static void close_one(int fd)
@@ -155,13 +160,24 @@ static pid_t start_shared(const struct task *t, const struct session_plan *plan)
     return pid;
 }
 
-/* In a process of its own: what asks for names, or runs commands. */
+/* In a process of its own: what asks for names or a proxy, or runs commands. */
+
+static int dial_relay(const struct task *t, char why[DIAL_WHY])
+{
+    const struct attach *a = t->attach;
+
+    if (t->offering->proxy != NULL)
+        return dial_through(t->offering->proxy, &a->host, DATA_SECONDS, why);
+    return a->to.len > 0 ? dial_addr(&a->to, DATA_SECONDS, why) : dial_now(&a->host, DATA_SECONDS, why);
+}
 
 static int connect_relay(const struct task *t, struct leg *leg, char why[DIAL_WHY])
 {
     const struct attach *a = t->attach;
     int fd = a->data_fd;
 
+    if (a->open != NULL)
+        return a->open(a->arg, leg, why);
     if (t->offering->via != NULL) {
         if (via_open(t->offering->via, &a->host, leg) > 0)
             return 0;
@@ -169,7 +185,7 @@ static int connect_relay(const struct task *t, struct leg *leg, char why[DIAL_WH
         return -1;
     }
     if (fd < 0)
-        fd = a->to.len > 0 ? dial_addr(&a->to, DATA_SECONDS, why) : dial_now(&a->host, DATA_SECONDS, why);
+        fd = dial_relay(t, why);
     if (fd < 0)
         return -1;
     sock_session_options(fd);
@@ -189,17 +205,22 @@ static void serve_leg(const struct task *t, struct leg *relay, struct session_re
     struct copy_rules rules = {.peer_seconds = o->peer_seconds};
     struct command_peers peers = peers_of(t->attach);
     struct leg local;
+    pid_t runner = 0;
 
     if (send_first(relay, &t->claim) != 0 || t->turn_away != NULL) {
         text_copy(report->why, sizeof report->why, t->turn_away != NULL ? t->turn_away : strerror(errno));
         leg_reset(relay);
         return;
     }
-    if (o->target->kind == TARGET_COMMAND) {
+    if (o->target->kind == TARGET_COMMAND && !relay->framing.http) {
         command_run(o->target->command, relay, &peers, report);
         return;
     }
-    if (target_open(o->target, o->connect_seconds, &local, report->why) != 0) {
+    if (o->target->kind == TARGET_COMMAND)
+        runner = command_beside(o->target->command, relay, &peers, &local, report->why);
+    else if (target_open(o->target, o->connect_seconds, &local, report->why) != 0)
+        runner = -1;
+    if (runner < 0) {
         leg_reset(relay);
         return;
     }
@@ -209,20 +230,24 @@ static void serve_leg(const struct task *t, struct leg *relay, struct session_re
         leg_reset(relay);
         return;
     }
-    /* A session that has a command to end, and to wait for, needs more than the filter leaves. */
-    if (relay->command == 0)
+    /* A session that has a command to end, or to wait for, needs more than the filter leaves. */
+    if (relay->command == 0 && runner == 0)
         sandbox_enter(o->target->kind == TARGET_STDIO);
     copy_run(relay, &local, &rules, &report->copy);
     if (report->copy.end == COPY_ERROR)
         text_copy(report->why, sizeof report->why, strerror(report->copy.error));
+    if (runner > 0 && report->copy.end == COPY_EOF)
+        waitpid(runner, NULL, 0);
 }
 
 static void serve(void *arg, struct session_report *report)
 {
     const struct task *t = arg;
     struct leg relay;
+    int failed = connect_relay(t, &relay, report->why);
 
-    if (connect_relay(t, &relay, report->why) != 0)
+    forward_proxy_forget();
+    if (failed)
         return;
     serve_leg(t, &relay, report);
     if (relay.command > 0)

@@ -22,12 +22,15 @@ struct attacher {
 
 struct attach {
     const struct addr *client;          /* its len is 0 where nobody knows */
-    const struct addr *relay;           /* where the control connection goes; unset with --via */
+    const struct addr *relay;           /* where the control connection goes; unset with --via and --proxy */
     const char *public_host;            /* the public address, for a PROXY header and UCSPI */
     unsigned public_port;               /* 0: not known */
     int data_fd;                        /* the data connection; -1: one is to be made: */
     struct addr to;                     /* there; its len is 0 where a name is to be looked up: */
-    struct dial_host host;              /* this one. With --via, what the command is told */
+    struct dial_host host;              /* this one. What a command of --via is told, and a proxy of --proxy */
+    /* Or in the process of the session: makes the relay's leg, whatever that is made of. -1 with the reason. NULL: as above. */
+    int (*open)(void *arg, struct leg *leg, char why[DIAL_WHY]);
+    void *arg;
     const char *claim;                  /* what is said on it first */
     size_t claim_len;                   /* JOB_FIRST at most */
 };

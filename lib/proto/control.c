@@ -13,17 +13,28 @@
 /* From a line's first byte to its last (protocols.md). */
 #define LINE_MS 10000
 
-void control_lose(struct control *c, const char *reason)
+static void close_it(struct control *c)
 {
     loop_remove(&c->watch);
     uplink_close(&c->uplink, c->watch.fd);
     c->watch.fd = -1;
     timer_stop(&c->deadline);
     timer_stop(&c->silence);
+}
+
+void control_lose(struct control *c, const char *reason)
+{
+    close_it(c);
     if (c->dropped != NULL)
         c->dropped(c);
     if (!c->attacher.busy)
         uplink_lost(&c->uplink, reason);
+}
+
+void control_renew(struct control *c, long long wait_ms)
+{
+    close_it(c);
+    uplink_renew(&c->uplink, wait_ms);
 }
 
 void control_say(struct control *c, const char *text, size_t len)
@@ -37,19 +48,25 @@ void control_heard(struct control *c)
     timer_set(&c->silence, c->attacher.offering->silence_seconds * 1000LL);
 }
 
-void control_public(struct control *c, const char *host, unsigned port)
+void control_served(struct control *c, const char *address)
 {
     const struct offering *o = c->attacher.offering;
+
+    uplink_reached(&c->uplink);
+    log_event("open service=%e proto=%s public=%e", o->name, c->proto, address);
+    c->attacher.hooks->public(o, address);
+}
+
+void control_public(struct control *c, const char *host, unsigned port)
+{
     char address[ADDR_HOST + 8];
     struct text t;
 
-    uplink_reached(&c->uplink);
     text_copy(c->public_host, sizeof c->public_host, host);
     c->public_port = port;
     text_init(&t, address, sizeof address);
     text_add(&t, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
-    log_event("open service=%e proto=%s public=%e", o->name, c->proto, address);
-    c->attacher.hooks->public(o, address);
+    control_served(c, address);
 }
 
 struct attach control_client(const struct control *c)
@@ -120,7 +137,7 @@ static void connected(void *owner, int fd)
 
     c->watch.fd = fd;
     c->read.len = 0;
-    if ((o->via == NULL && addr_peer(&c->relay, fd) != 0) || loop_add(&c->watch, LOOP_READ) != 0) {
+    if ((o->via == NULL && o->proxy == NULL && addr_peer(&c->relay, fd) != 0) || loop_add(&c->watch, LOOP_READ) != 0) {
         control_lose(c, strerror(errno));
         return;
     }
@@ -137,15 +154,18 @@ static void ended(void *owner)
 
 void control_start(struct control *c, const struct offering *o, const struct server_hooks *hooks)
 {
+    const struct forward_proxy *passes = c->forwarded ? o->proxy : NULL;
+
     c->attacher = (struct attacher){.offering = o, .hooks = hooks};
     c->watch = (struct watch){.fd = -1, .ready = ready, .owner = c};
     c->deadline = (struct timer){.fire = too_slow, .owner = c};
     c->silence = (struct timer){.fire = silent, .owner = c};
     c->uplink = (struct uplink){
         .service = o->name,
-        .hosts = c->hosts,
-        .host_count = o->relay_count,
+        .hosts = passes != NULL ? &passes->at : c->hosts,
+        .host_count = passes != NULL ? 1 : o->relay_count,
         .via = o->via,
+        .proxy = passes != NULL ? NULL : o->proxy,
         .once = o->once,
         .connected = connected,
         .ended = ended,

@@ -19,11 +19,12 @@ struct control {
     void (*dropped)(struct control *c);             /* it is closed: forget what came with it; may be NULL */
     const char *proto;                              /* its name, for the log */
     const struct dial_host *hosts;                  /* the relays, as offering has them unless the port is another */
+    bool forwarded;                                 /* a proxy passes its requests on: it is the one to connect to */
 
     struct attacher attacher;                       /* what follows is control's */
     struct uplink uplink;
     struct watch watch;                             /* fd -1: not connected */
-    struct addr relay;                              /* where it goes; unset with --via */
+    struct addr relay;                              /* where it goes; unset with --via and --proxy */
     char public_host[ADDR_HOST];                    /* the public address as it was told last */
     unsigned public_port;                           /* 0: it was not */
     struct line_buffer read;
@@ -48,11 +49,17 @@ void control_heard(struct control *c);
 /* The relay tells the public address: it serves. */
 void control_public(struct control *c, const char *host, unsigned port);
 
+/* The same of a public address that is no host and port, as text. */
+void control_served(struct control *c, const char *address);
+
 /* What attach_start is to know of the relay; the client, who is not known yet, and the data connection are the caller's to set. */
 struct attach control_client(const struct control *c);
 
 /* The connection is no good: closed, and made again in a while. The reason is for the log. */
 void control_lose(struct control *c, const char *reason);
+
+/* The connection has served its time: closed, and made again after so long. */
+void control_renew(struct control *c, long long wait_ms);
 
 /* A server_proto's stop: for a list of them, linked by next. */
 void control_stop(struct control *first);

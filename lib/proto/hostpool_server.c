@@ -410,6 +410,7 @@ const struct server_proto hostpool_server = {
     .port = 8000,
     .ports_above = 1,
     .direct = true,
+    .dials = true,
     .ready = 10,
     .ready_least = 1,
     .ready_most = 64,

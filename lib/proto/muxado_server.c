@@ -77,6 +77,13 @@ static void ended(void *owner)
     slab_put(&carriers, c);
 }
 
+/* In its process. */
+static void carry(const struct transport_seat *seat, void *arg)
+{
+    forward_proxy_forget();
+    mux_child_run(seat, arg);
+}
+
 static void begun(struct control *control)
 {
     struct link *l = (struct link *)control;
@@ -91,7 +98,7 @@ static void begun(struct control *control)
     c->of = l;
     c->transport = (struct transport){.said = said, .ended = ended, .owner = c};
     loop_want(&control->watch, 0);
-    if (transport_start(&c->transport, control->watch.fd, o->name, mux_child_run, &task) == 0) {
+    if (transport_start(&c->transport, control->watch.fd, o->name, carry, &task) == 0) {
         l->carrier = c;
         return;
     }

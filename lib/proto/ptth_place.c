@@ -65,7 +65,7 @@ static struct ptth_place *find(const char *service)
 static void close_place(struct ptth_place *p, const char *reason)
 {
     service_close(p->service, p->opened ? reason : NULL);
-    timer_stop(&p->close);              /* clients who left by that have set it */
+    timer_stop(&p->close);              /* its last clients have set it */
     tally_drop(&openers, &p->from);
     slab_put(&places, p);
 }

@@ -17,10 +17,11 @@ struct offering {
     const struct dial_host *relays; /* tried in this order */
     int relay_count;
     const char *via;                /* reach them through this command; NULL: directly */
+    const struct forward_proxy *proxy;  /* or through this, by name alone; NULL: directly */
     bool once;                      /* do not reconnect */
     int connect_seconds;            /* for the local server */
     int silence_seconds;            /* after which the relay is given up */
-    int ready;                      /* connections made ahead of clients; not with via */
+    int ready;                      /* connections made ahead of clients */
     int peer_seconds;               /* as copy_rules' */
     int max_sessions;               /* further clients are turned away */
     int proxy_version;              /* of the PROXY header that the local server gets; 0: none */
@@ -44,8 +45,10 @@ struct server_proto {
     unsigned ports_above;           /* how many more of the relay it connects to */
     bool proves;                    /* it knows keys */
     bool chooses;                   /* a target may ask for its public port */
-    bool direct;                    /* it makes its connections itself: not with via */
+    bool direct;                    /* its connection has to be a socket of its own: not with via */
+    bool dials;                     /* it makes connections itself: not with a proxy */
     int ready, ready_least, ready_most; /* connections made ahead of clients: by default, and what may be asked for */
+    bool ready_anyhow;              /* with via and with a proxy too */
     /* Offers it until the program ends. o and hooks stay the caller's. -1 with errno. */
     int (*offer)(const struct offering *o, const struct server_hooks *hooks);
     /* Leaves the relay: no more clients. The sessions go on. */
@@ -55,6 +58,6 @@ struct server_proto {
 /* Ends with NULL; the first is the default. */
 extern const struct server_proto *const server_protos[];
 
-extern const struct server_proto new_server, tlsrelay_server, hostpool_server, muxado_server, muxado2_server;
+extern const struct server_proto new_server, tlsrelay_server, hostpool_server, muxado_server, muxado2_server, ptth_server;
 
 #endif

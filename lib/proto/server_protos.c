@@ -9,5 +9,6 @@ const struct server_proto *const server_protos[] = {
     &hostpool_server,
     &muxado_server,
     &muxado2_server,
+    &ptth_server,
     NULL,
 };

@@ -4,16 +4,19 @@
  *     codecs           prints what is wrong, a line each; 0 only if nothing is
  *
  * The texts of IPv6 addresses are those of RFC 5952, section 4 and appendix A;
- * the hashes those of the examples for FIPS 180-4, and of RFC 4231; the PROXY
+ * the hashes those of the examples for FIPS 180-4, and of RFC 4231; base64's
+ * those of RFC 4648, section 10, and RFC 7617, section 2; the PROXY
  * headers those of proxy-protocol.txt, sections 2.1 and 2.2.
  */
 #include "check.h"
 
 #include "../../lib/addr.h"
+#include "../../lib/base64.h"
 #include "../../lib/cidr.h"
 #include "../../lib/key.h"
 #include "../../lib/proto/new_line.h"
 #include "../../lib/proto/new_proof.h"
+#include "../../lib/proto/ptth_path.h"
 #include "../../lib/proto/tlsrelay_line.h"
 #include "../../lib/sha256.h"
 #include "../../lib/proxy.h"
@@ -225,6 +228,23 @@ static const char *parse_key(struct key *k, const char *text)
     return key_parse(k, line);
 }
 
+static void base64(void)
+{
+    static const char *const as_written[][2] = {
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"}, {"Aladdin:open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},
+        {"test:123\xc2\xa3", "dGVzdDoxMjPCow=="}, {"\xfb\xff\xbf", "+/+/"},
+    };
+    char text[64];
+
+    for (size_t i = 0; i < sizeof as_written / sizeof *as_written; i++) {
+        size_t len = strlen(as_written[i][0]);
+
+        check(base64_put(text, as_written[i][0], len) == BASE64_SIZE(len), "base64_put", "its length");
+        check(strcmp(text, as_written[i][1]) == 0, "base64_put", text);
+    }
+}
+
 static void key_lines(void)
 {
     static const char *const bad[] = {
@@ -346,6 +366,31 @@ static void tlsrelay_lines(void)
         if (cases[i].host != NULL)
             check(strcmp(l.host, cases[i].host) == 0 && l.port == cases[i].port, "its address", cases[i].text);
     }
+}
+
+static void ptth_paths(void)
+{
+#define ID "00112233445566778899aabbCCDDEEFF"
+#define NAME_64 "abcdefghijklmnopqrstuvwxyz.ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
+    static const char *const bad[] = {
+        "", "/", "*", "listen/cam/80", "/listen", "/listen/", "/listen/cam", "/listen/cam/", "/listen//80", "/listen/cam/80/",
+        "/listen/cam/80/x", "/listen/cam/80?x", "/listen/c%61m/80", "/Listen/cam/80", "//listen/cam/80", "/listen /cam/80",
+        "/listen/" NAME_64 "x/80", "/listen/cam/" NAME_64 "x", "/connect/cam", "/accept/", "/accept/" ID "0", "/accept/0" ID,
+        "/accept/" ID "/", "/accept/cam/80", "/upstream/0011223344556677889 9aabbccddeeff", "/x/" ID, "/listen/cam/../80",
+    };
+    static const char id[] = "\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff";
+    struct ptth_path p;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check(ptth_path_parse(&p, bad[i]) != 0, "no path", bad[i]);
+    check(ptth_path_parse(&p, "/listen/cam.web/80") == 0 && p.endpoint == PTTH_LISTEN && !p.by_id, "listen", "");
+    check(strcmp(p.server, "cam.web") == 0 && strcmp(p.service, "cam.web/80") == 0, "listen", "its names");
+    check(ptth_path_parse(&p, "/connect/" NAME_64 "/" NAME_64) == 0 && p.endpoint == PTTH_CONNECT && !p.by_id &&
+          strcmp(p.service, NAME_64 "/" NAME_64) == 0, "connect", "the longest");
+    check(ptth_path_parse(&p, "/accept/" ID) == 0 && p.endpoint == PTTH_ACCEPT && p.by_id &&
+          memcmp(p.id, id, sizeof p.id) == 0, "accept", ID);
+    check(ptth_path_parse(&p, "/upstream/" ID) == 0 && p.endpoint == PTTH_UPSTREAM && p.by_id, "upstream", ID);
+    check(ptth_path_parse(&p, "/downstream/" ID) == 0 && p.endpoint == PTTH_DOWNSTREAM && p.by_id, "downstream", ID);
 }
 
 static void proofs(void)
@@ -539,8 +584,10 @@ int main(void)
     splits();
     lines();
     tlsrelay_lines();
+    ptth_paths();
     hashes();
     macs();
+    base64();
     key_lines();
     proofs();
     headers();
