@@ -55,8 +55,8 @@ serve_via() {
     resets_at_once
 }
 
-@test "a client that leaves at once frees all there is, at once" {
-    start_relay
+@test "a client that leaves at once frees all there is" {
+    start_relay -c 2
     start local socat TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr EXEC:cat
     wait_for listening_of local
     serve "$LOCAL_SERVER"
@@ -66,7 +66,7 @@ serve_via() {
     done
     wait_for no_offspring connect-client
     wait_for no_offspring connect
-    not said relayd '^refuse .* reason=timeout'
+    wait_for no_offspring relayd
 }
 
 @test "no client is lost between polls" {
