@@ -55,7 +55,7 @@ static const struct option options[] = {
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
     {'r', "ready", "N", "connections of each TARGET made ahead, up to 64 (0; hostpool: 10; ptth: 1)",
      .number = &ready, .min = 0, .max = 64},
-    {0, "listen", "[ADDR:]PORT", "be a local port for clients of a service: PROTO://HOST[:PORT]/SERVER/PORT",
+    {0, "listen", "[ADDR:]PORT", "be a local port for clients of ptth://HOST[:PORT]/SERVER/PORT",
      .text = &listen_at},
     {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
     {0, "proxy", "URL", "reach the relay through an HTTP proxy, http://HOST[:PORT], by CONNECT", .text = &proxy_url},
