@@ -128,12 +128,12 @@ static int wait_for(pid_t pid)
     return status;
 }
 
-void command_run(char **command, struct leg *leg, const struct command_peers *peers, struct session_report *report)
+/* In a process that is in the session's group. */
+static void serve(char **command, struct leg *leg, const struct command_peers *peers, struct session_report *report)
 {
     pid_t self = getpid(), pid;
     int status;
 
-    setpgid(0, 0);
     pid = os_fork();
     if (pid == 0)
         run(command, leg, peers, self);
@@ -150,6 +150,12 @@ void command_run(char **command, struct leg *leg, const struct command_peers *pe
               pid < 0 ? strerror(errno) : WIFEXITED(status) ? "cannot run the command" : "the command was killed");
 }
 
+void command_run(char **command, struct leg *leg, const struct command_peers *peers, struct session_report *report)
+{
+    setpgid(0, 0);
+    serve(command, leg, peers, report);
+}
+
 pid_t command_beside(char **command, const struct leg *leg, const struct command_peers *peers, struct leg *local,
                      char why[DIAL_WHY])
 {
@@ -164,6 +170,7 @@ pid_t command_beside(char **command, const struct leg *leg, const struct command
     }
     *local = leg_of_socket(ends[0]);
     its = leg_of_socket(ends[1]);
+    setpgid(0, 0);
     pid = os_fork();
     if (pid == 0) {
         struct leg not_its = *leg;
@@ -171,7 +178,7 @@ pid_t command_beside(char **command, const struct leg *leg, const struct command
         os_signal_with_parent(SIGTERM, self);
         leg_drop(&not_its);
         leg_drop(local);
-        command_run(command, &its, peers, &unused);
+        serve(command, &its, peers, &unused);
         _exit(0);
     }
     if (pid < 0) {

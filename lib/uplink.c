@@ -27,6 +27,7 @@ static void lost(struct uplink *u, const char *reason, bool unanswered)
     const struct dial_host *host = next_host(u);
     long long wait;
 
+    u->renewed = false;
     if (u->stopped)
         return;
     log_event("lost service=%e relay=%e:%u reason=%e", u->service, host->host, host->port, reason);
@@ -138,8 +139,10 @@ void uplink_lost(struct uplink *u, const char *reason)
     lost(u, reason, false);
 }
 
-void uplink_renew(struct uplink *u)
+void uplink_renew(struct uplink *u, long long wait_ms)
 {
-    if (!u->stopped)
-        dial_again(u);
+    if (u->stopped)
+        return;
+    u->renewed = true;
+    timer_set(&u->again, wait_ms);
 }

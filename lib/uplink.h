@@ -29,6 +29,7 @@ struct uplink {
     bool stopped;
     int at;                         /* which of the hosts is connected to; with via, which this attempt is for */
     bool answered;                  /* the protocol said so in this attempt */
+    bool renewed;                   /* it has been, and was not lost since */
     bool waits;                     /* for the last command to end, then for the next attempt */
     bool lost_once;                 /* or, with once, to be done */
     struct dial dial;
@@ -52,8 +53,8 @@ const struct dial_host *uplink_host(const struct uplink *u);
 /* Closes the connection that connected handed over. */
 void uplink_close(struct uplink *u, int fd);
 
-/* The connection has served its time, and the protocol has closed it: another is made at once, without a word. */
-void uplink_renew(struct uplink *u);
+/* The connection has served its time, and the protocol has closed it: another is made after so long, without a word. */
+void uplink_renew(struct uplink *u, long long wait_ms);
 
 /* The connection, which the protocol has closed, is lost. The reason is for the log. */
 void uplink_lost(struct uplink *u, const char *reason);

@@ -31,10 +31,10 @@ void control_lose(struct control *c, const char *reason)
         uplink_lost(&c->uplink, reason);
 }
 
-void control_renew(struct control *c)
+void control_renew(struct control *c, long long wait_ms)
 {
     close_it(c);
-    uplink_renew(&c->uplink);
+    uplink_renew(&c->uplink, wait_ms);
 }
 
 void control_say(struct control *c, const char *text, size_t len)

@@ -58,8 +58,8 @@ struct attach control_client(const struct control *c);
 /* The connection is no good: closed, and made again in a while. The reason is for the log. */
 void control_lose(struct control *c, const char *reason);
 
-/* The connection has served its time: closed, and made again at once. */
-void control_renew(struct control *c);
+/* The connection has served its time: closed, and made again after so long. */
+void control_renew(struct control *c, long long wait_ms);
 
 /* A server_proto's stop: for a list of them, linked by next. */
 void control_stop(struct control *first);

@@ -122,7 +122,7 @@ static const char *no_answer(enum http_reader_status status)
 {
     switch (status) {
     case HTTP_READER_MORE:
-        return "the relay does not answer";
+        return errno == ETIMEDOUT ? "the relay does not answer" : "the client has left";
     case HTTP_READER_END:
         return "the relay closed the connection";
     case HTTP_READER_ERROR:

@@ -12,6 +12,7 @@
 #include "../session.h"
 #include "../sock.h"
 #include "../text.h"
+#include "../wipe.h"
 
 #include <errno.h>
 #include <string.h>
@@ -88,6 +89,7 @@ static void accepted(void *unused, int fd, const struct addr *from)
         refuse(fd, from, "limit");
     else
         close(fd);
+    wipe(&calls, sizeof calls);
 }
 
 static int start(const struct calling *c, struct addr *at)

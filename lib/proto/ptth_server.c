@@ -10,6 +10,7 @@
 #include "../log.h"
 #include "../sock.h"
 #include "../text.h"
+#include "../wipe.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,11 +20,14 @@
 /* A relay that will not have it says so at once: who is silent for so long holds the request. */
 #define HELD_MS 500
 
+/* And who has answered sooner that nobody came is not asked again at once. */
+#define PACE_MS 1000
+
 struct ptth_server {
     struct control control;             /* first, so that it finds the rest */
     char service[SERVICE_NAME_SIZE];
     struct timer held;
-    bool open;                          /* the public address has been told */
+    const struct dial_host *open;       /* where the public address has been told; NULL: not yet */
     bool again;                         /* this connection has had an answer already */
     struct http_reader in;
     bool in_body;                       /* the head of the answer has been read: */
@@ -65,16 +69,19 @@ static void ask(struct ptth_server *s)
 
     http_reader_reset(&s->in);
     s->in_body = false;
+    timer_set(&s->held, HELD_MS);
     ptth_head(head, &way, PTTH_LISTEN, s->service);
     control_heard(&s->control);
     control_say(&s->control, head, strlen(head));
+    wipe(head, sizeof head);
 }
 
 static void begun(struct control *c)
 {
     struct ptth_server *s = (struct ptth_server *)c;
 
-    timer_set(&s->held, HELD_MS);
+    if (!s->control.uplink.renewed)
+        s->open = NULL;
     s->again = false;
     ask(s);
 }
@@ -84,21 +91,31 @@ static void dropped(struct control *c)
     struct ptth_server *s = (struct ptth_server *)c;
 
     timer_stop(&s->held);
-    s->open = false;
 }
 
 /* The relay holds the request, or has answered it well. */
-static void serves(void *owner)
+static void serves(struct ptth_server *s)
 {
-    struct ptth_server *s = owner;
     struct ptth_way way = way_of(s);
     char url[PTTH_URL];
 
     timer_stop(&s->held);
-    if (s->open)
+    uplink_reached(&s->control.uplink);
+    if (s->open == way.relay)
         return;
-    s->open = true;
+    s->open = way.relay;
     control_served(&s->control, ptth_url(url, way.relay, s->service));
+}
+
+/* Nothing was said for so long; who has begun to answer does not hold it. */
+static void holds(void *owner)
+{
+    struct ptth_server *s = owner;
+
+    if (s->in.len > 0 || s->in_body)
+        timer_set(&s->held, HELD_MS);
+    else
+        serves(s);
 }
 
 /* Clients. */
@@ -110,9 +127,9 @@ static int call(void *arg, struct leg *leg, char why[DIAL_WHY])
     return ptth_call_server(&c->way, c->accept, c->downstream, leg, why);
 }
 
-static void serve(struct ptth_server *s, const char *id)
+static void serve(struct ptth_server *s, const struct ptth_way *way, const char *id)
 {
-    struct calls calls = {.way = way_of(s)};
+    struct calls calls = {.way = *way};
     struct attach client = control_client(&s->control);
 
     ptth_head(calls.accept, &calls.way, PTTH_ACCEPT, id);
@@ -120,6 +137,7 @@ static void serve(struct ptth_server *s, const char *id)
     client.open = call;
     client.arg = &calls;
     attach_start(&s->control.attacher, &client);
+    wipe(&calls, sizeof calls);
 }
 
 /* Answers. */
@@ -141,7 +159,8 @@ static void answered(struct ptth_server *s)
 {
     struct control *c = &s->control;
     unsigned char id[CLAIM_BYTES];
-    bool client = s->status == 200;
+    bool client = s->status == 200, soon = timer_is_set(&s->held);
+    struct ptth_way way = way_of(s);
     char text[CLAIM_TEXT];
 
     serves(s);
@@ -151,12 +170,14 @@ static void answered(struct ptth_server *s)
     }
     text_copy(text, sizeof text, s->id);
     s->again = s->keep_alive;
-    if (s->keep_alive)
+    if (soon && !client)
+        control_renew(c, PACE_MS);
+    else if (s->keep_alive)
         ask(s);
     else
-        control_renew(c);
+        control_renew(c, 0);
     if (client)
-        serve(s, text);
+        serve(s, &way, text);
 }
 
 static void take_head(struct ptth_server *s)
@@ -194,6 +215,10 @@ static void read_body(struct ptth_server *s)
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (got == 0 && body.kind == HTTP_BODY_RAW) {
+        answered(s);
+        return;
+    }
     content = got > 0 ? http_body_take(&body, bytes, (size_t)got, &used) : -1;
     if (content < 0 || s->id_len + (size_t)content >= sizeof s->id) {
         control_lose(&s->control, got == 0 ? "eof" : got < 0 ? strerror(errno) : "line");
@@ -213,7 +238,7 @@ static void read_body(struct ptth_server *s)
 static void ended(struct ptth_server *s, const char *reason)
 {
     if (s->again && s->in.len == 0)
-        control_renew(&s->control);
+        control_renew(&s->control, 0);
     else
         control_lose(&s->control, reason);
 }
@@ -261,7 +286,7 @@ static int offer(const struct offering *o, const struct server_hooks *hooks)
     if (s == NULL)
         return -1;
     name_service(s, o);
-    s->held = (struct timer){.fire = serves, .owner = s};
+    s->held = (struct timer){.fire = holds, .owner = s};
     s->control = (struct control){
         .proto = "ptth",
         .begun = begun,
