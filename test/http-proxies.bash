@@ -98,17 +98,17 @@ start_both() {
     call_ptth
 }
 
-# Ends of file pass in each direction by itself; what was cut, in the middle or in one half, never looks finished.
+# carries [SESSIONS]: ends of file pass in each direction by itself; what was cut, in the middle or in one half, never looks finished.
 carries() {
     local mode
 
     for mode in both client-first server-first client-cuts server-cuts half-client-resets half-server-resets; do
-        load_client "$LOCAL" "$mode" --sessions 10 --at-once 5 --up 300000 --down 300000
+        load_client "$LOCAL" "$mode" --sessions "${1:-10}" --at-once 5 --up 300000 --down 300000
     done
     not said relayd '^(refuse|reject) '
 }
 
-# All bytes are compared.
+# carries_much [SESSIONS [BYTES]]: at once; and both ways at once. All bytes are compared.
 carries_much() {
     load_client "$LOCAL" both --sessions "${1:-100}" --at-once "${1:-100}" --bytes 50000
     load_client "$LOCAL" both --bytes "$(scaled "${2:-104857600}")"
@@ -154,7 +154,7 @@ ask() {
 
 # Who sends is killed, and the one across sees no end of file.
 breaks_off() {
-    local at=${1:-http}://127.0.0.1:${FRONT:-$CONTROL} sink id
+    local at=${1:-http://127.0.0.1}:${FRONT:-$CONTROL} sink id
 
     URL=ptth://127.0.0.1:${FRONT:-$CONTROL}/web/1
     call_ptth
@@ -181,4 +181,34 @@ breaks_off() {
     stop up KILL
     wait_end sink
     said sink 'reset by peer'
+}
+
+# forget NAME...: they end at once, and may be started anew.
+forget() {
+    local name
+
+    kill_sessions "$@"
+    for name; do
+        rm -f "$D/$name".{out,err}
+    done
+}
+
+# ends_silence START REASON: START brings up what ends silence after SILENCE, before a relayd with its options. A request that
+# is held for longer is lost, and says so; one that is not, not. A session that is silent is cut.
+ends_silence() {
+    "$1"
+    serve_ptth box 127.0.0.1:1
+    wait_said connect "^lost service=box relay=127\.0\.0\.1:[0-9]+ reason=$2\$"
+    forget "${STARTED[@]}"
+    "$1" --poll-timeout 1
+    start connect "${CONNECT_WORDS[@]}" -n box "${AT_SERVER[@]}" "ptth://127.0.0.1:${FRONT:-$CONTROL}" -- cat
+    wait_for test -s "$D/connect.out"
+    URL=$(cat "$D/connect.out")
+    call_ptth
+    dial "$LOCAL"
+    say "$FD" hello
+    expect "$FD" hello
+    [ "$(rest "$FD")" = "= reset" ]
+    wait_said connect '^end service=box .* reason=reset$'
+    not said connect '^lost '
 }
