@@ -69,22 +69,22 @@ HEADERS = lib/addr.h lib/backoff.h lib/base64.h lib/child.h lib/cidr.h lib/claim
 $(RELAYD) $(CONNECT) $(COMMON): $(HEADERS)
 
 # What the tests call.
-TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden \
-	test/tools/liar test/tools/load test/tools/messages test/tools/mux test/tools/plain_echo \
+TOOLS = test/tools/attack test/tools/churn test/tools/codecs test/tools/drip test/tools/forbidden test/tools/guess \
+	test/tools/http test/tools/liar test/tools/load test/tools/messages test/tools/mux test/tools/plain_echo \
 	test/tools/plain_relay test/tools/pool_relay test/tools/ready_relay test/tools/remembers \
 	test/tools/storm
 
 # Parsers, and what gives them bytes: with clang's libFuzzer (make fuzz), or with seeds alone (make test).
 FUZZED = $(COMMON) lib/base64.o lib/dial.o lib/forward_proxy.o lib/target.o lib/proto/tlsrelay_line.o
-FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/hostpool_message test/fuzz/keyfile test/fuzz/line \
-	test/fuzz/mux test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text \
-	test/fuzz/tlsrelay_line
+FUZZERS = test/fuzz/addr test/fuzz/cidr test/fuzz/forward_proxy test/fuzz/hostpool_message \
+	test/fuzz/http_body test/fuzz/http_head test/fuzz/keyfile test/fuzz/line test/fuzz/mux \
+	test/fuzz/new_line test/fuzz/proxy test/fuzz/sha256 test/fuzz/target test/fuzz/text test/fuzz/tlsrelay_line
 FUZZ = $(FUZZERS)
 
 test-tools: $(TOOLS) $(FUZZERS) bench/load
 
 CODECS = lib/addr.o lib/base64.o lib/cidr.o lib/key.o lib/name.o lib/proxy.o lib/sha256.o lib/text.o lib/wipe.o \
-	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/tlsrelay_line.o
+	lib/proto/new_line.o lib/proto/new_proof.o lib/proto/ptth_path.o lib/proto/tlsrelay_line.o
 
 test/tools/codecs: test/tools/codecs.c test/tools/check.h $(CODECS) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/codecs.c $(CODECS)
@@ -98,6 +98,11 @@ MUX = lib/proto/mux.o lib/proto/mux_frame.o lib/slab.o
 
 test/tools/mux: test/tools/mux.c test/tools/check.h $(MUX) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/mux.c $(MUX)
+
+HTTP = lib/http_body.o lib/http_head.o lib/http_reader.o
+
+test/tools/http: test/tools/http.c test/tools/check.h $(HTTP) $(HEADERS)
+	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/http.c $(HTTP)
 
 SANDBOX = lib/os-generic.o lib/os-linux.o lib/sandbox.o lib/text.o lib/wipe.o
 

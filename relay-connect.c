@@ -53,7 +53,7 @@ static const struct option options[] = {
     {'k', "key", "FILE", "its own line of the relay's key file", .text = &key_file},
     {'n', "name", "NAME", "the service's name (default: the key's, else the machine's)", .text = &base_name},
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
-    {'r', "ready", "N", "connections of each TARGET made ahead, up to 64 (0; hostpool: 10)",
+    {'r', "ready", "N", "connections of each TARGET made ahead, up to 64 (0; hostpool: 10; ptth: 1)",
      .number = &ready, .min = 0, .max = 64},
     {0, "listen", "[ADDR:]PORT", "be a local port for clients of a service: PROTO://HOST[:PORT]/SERVER/PORT",
      .text = &listen_at},
@@ -315,7 +315,7 @@ static void check_ready(void)
         options_mistake(&program, "%s:// makes no connections ahead of clients: leave --ready out", proto->scheme);
     else if (ready < proto->ready_least || ready > proto->ready_most)
         options_mistake(&program, "--ready with %s:// is %d to %d", proto->scheme, proto->ready_least, proto->ready_most);
-    if (ready > 0 && (via != NULL || proxy_url != NULL))
+    if (ready > 0 && !proto->ready_anyhow && (via != NULL || proxy_url != NULL))
         options_mistake(&program, "--ready is for connections made directly: leave it or --%s out",
                         via != NULL ? "via" : "proxy");
     if (ready > proto->ready_least && offers[0].target.kind == TARGET_STDIO)

@@ -15,48 +15,44 @@ struct scan {
     const char *at, *end;
 };
 
-static bool is_token(unsigned char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-static bool is_visible(unsigned char c)
-{
-    return c > ' ' && c < 0x7f;
-}
-
-static bool is_text(unsigned char c)
-{
-    return c == '\t' || (c >= ' ' && c != 0x7f);
-}
+/* Sets of bytes. */
+enum set { TOKEN, VISIBLE, TEXT, DIGIT, FIRST_DIGIT };
 
 static bool is_digit(unsigned char c)
 {
     return c >= '0' && c <= '9';
 }
 
-static bool is_first_digit(unsigned char c)
+static bool is_in(enum set set, unsigned char c)
 {
-    return c != '0' && is_digit(c);
+    switch (set) {
+    case TEXT:
+        return c == '\t' || (c >= ' ' && c != 0x7f);
+    case VISIBLE:
+        return c > ' ' && c < 0x7f;
+    case TOKEN:
+        return c > ' ' && c < 0x7f && strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
+    default:
+        return is_digit(c) && (set == DIGIT || c != '0');
+    }
 }
 
-static bool scan_one(struct scan *s, bool (*is)(unsigned char))
+static bool scan_one(struct scan *s, enum set set)
 {
-    if (s->at == s->end || !is((unsigned char)*s->at))
+    if (s->at == s->end || !is_in(set, (unsigned char)*s->at))
         return false;
     s->at++;
     return true;
 }
 
 /* One at least. */
-static bool scan_some(struct scan *s, bool (*is)(unsigned char))
+static bool scan_some(struct scan *s, enum set set)
 {
-    if (!scan_one(s, is))
-        return false;
-    while (scan_one(s, is))
-        ;
-    return true;
+    const char *begun = s->at;
+
+    while (s->at < s->end && is_in(set, (unsigned char)*s->at))
+        s->at++;
+    return s->at > begun;
 }
 
 static bool scan_text(struct scan *s, const char *text)
@@ -69,7 +65,7 @@ static bool scan_text(struct scan *s, const char *text)
 
 static bool scan_version(struct scan *s)
 {
-    return scan_text(s, "HTTP/1.") && scan_one(s, is_digit);
+    return scan_text(s, "HTTP/1.") && scan_one(s, DIGIT);
 }
 
 /* A method has no slash: what begins with HTTP/ is an answer. */
@@ -78,12 +74,12 @@ static bool scan_start_line(struct scan *s)
     struct scan method = *s;
 
     if (scan_text(&method, "HTTP/")) {
-        if (!scan_version(s) || !scan_text(s, " ") || !scan_one(s, is_first_digit) || !scan_one(s, is_digit) ||
-            !scan_one(s, is_digit))
+        if (!scan_version(s) || !scan_text(s, " ") || !scan_one(s, FIRST_DIGIT) || !scan_one(s, DIGIT) ||
+            !scan_one(s, DIGIT))
             return false;
         if (scan_text(s, " "))
-            scan_some(s, is_text);
-    } else if (!scan_some(s, is_token) || !scan_text(s, " ") || !scan_some(s, is_visible) || !scan_text(s, " ") ||
+            scan_some(s, TEXT);
+    } else if (!scan_some(s, TOKEN) || !scan_text(s, " ") || !scan_some(s, VISIBLE) || !scan_text(s, " ") ||
                !scan_version(s)) {
         return false;
     }
@@ -92,9 +88,9 @@ static bool scan_start_line(struct scan *s)
 
 static bool scan_field(struct scan *s)
 {
-    if (!scan_some(s, is_token) || !scan_text(s, ":"))
+    if (!scan_some(s, TOKEN) || !scan_text(s, ":"))
         return false;
-    scan_some(s, is_text);
+    scan_some(s, TEXT);
     return scan_text(s, "\r\n");
 }
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 void http_reader_reset(struct http_reader *r)
 {
@@ -13,12 +14,15 @@ void http_reader_reset(struct http_reader *r)
     r->bytes[0] = '\0';
 }
 
+/* recv(), by the call that a session's process may make (sandbox.c). */
 static ssize_t receive(int fd, char *to, size_t len, int flags)
 {
+    struct iovec all = {.iov_base = to, .iov_len = len};
+    struct msghdr m = {.msg_iov = &all, .msg_iovlen = 1};
     ssize_t got;
 
     do {
-        got = recv(fd, to, len, flags);
+        got = recvmsg(fd, &m, flags);
     } while (got < 0 && errno == EINTR);
     return got;
 }

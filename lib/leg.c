@@ -3,7 +3,7 @@
  */
 #include "leg.h"
 
-#include "http_head.h"
+#include "http_reader.h"
 #include "os.h"
 #include "sock.h"
 
@@ -74,45 +74,24 @@ int leg_give_answer(const struct leg *l)
     return 0;
 }
 
-/* Of an answer's head, which may come in pieces. One session at a time has one. */
-static char answer_bytes[HTTP_HEAD_LONGEST + 1];
-static size_t answer_len;
-
-/* Reads on. Returns the head's length, 0: it is not whole, or -1 with errno. */
-static long read_answer(int fd)
-{
-    ssize_t got = read(fd, answer_bytes + answer_len, HTTP_HEAD_LONGEST - answer_len);
-    long head;
-
-    if (got <= 0) {
-        if (got == 0)
-            errno = ECONNRESET;
-        return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? 0 : -1;
-    }
-    answer_len += (size_t)got;
-    head = http_head_end(answer_bytes, answer_len);
-    errno = EPROTO;
-    return head == 0 && answer_len == HTTP_HEAD_LONGEST ? -1 : head;
-}
-
 /* An answer to a body that has not ended says that the rest is not wanted. */
 int leg_take_answer(struct leg *l, bool ended)
 {
+    static struct http_reader in;       /* one session at a time has one */
+    enum http_reader_status status = http_reader_take(&in, l->wfd);
     struct http_answer answer;
-    long head = read_answer(l->wfd);
 
-    while (head > 0) {
-        if (http_answer_parse(&answer, answer_bytes, (size_t)head) != 0 || answer.status > 299)
-            return -1;
-        if (answer.status >= 200) {
-            l->framing.answer = LEG_ANSWERED;
-            return ended ? 0 : -1;
-        }
-        answer_len -= (size_t)head;         /* 100: go on */
-        memmove(answer_bytes, answer_bytes + head, answer_len);
-        head = http_head_end(answer_bytes, answer_len);
-    }
-    return head < 0 ? -1 : 0;
+    if (status == HTTP_READER_MORE)
+        return 0;
+    if (status != HTTP_READER_ERROR)
+        errno = status == HTTP_READER_END ? ECONNRESET : EPROTO;
+    if (status != HTTP_READER_WHOLE || http_answer_parse(&answer, in.bytes, in.len) != 0)
+        return -1;
+    http_reader_reset(&in);
+    if (answer.status < 200)            /* 100: go on */
+        return 0;
+    l->framing.answer = LEG_ANSWERED;
+    return ended && answer.status < 300 ? 0 : -1;
 }
 
 void leg_drop(struct leg *l)

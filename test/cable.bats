@@ -174,6 +174,17 @@ out_and_back() {
     client --sessions 3
 }
 
+@test "behind an HTTP proxy, to which there is no way: back within a second" {
+    mkdir "$D/proxy"
+    echo through >"$D/proxy/answer"
+    start proxy ip netns exec "$NET-relay" socat -d -d "TCP-LISTEN:0,bind=$SERVER_NET.1,fork,nodelay" "EXEC:$TOOLS/fake-proxy $D/proxy,nofork"
+    wait_said proxy 'listening on'
+    start_service -- --proxy "http://$(grep -o 'listening on .*' "$D/proxy.err" | grep -oE "$SERVER_NET.1:[0-9]+")"
+    out_and_back "pull eth1" "plug eth1" 2.4
+    out_and_back "losses on" "losses off" 4.2
+    client --sessions 3
+}
+
 # A client on the relay's own machine, whose cable nobody pulls.
 neighbour() {
     at relay timeout $((20 * TIME_FACTOR)) "$TOOLS/load" client "$FROM_CLIENT" --mode both "$@"

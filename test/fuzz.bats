@@ -20,8 +20,20 @@ replay() {
     replay cidr
 }
 
+@test "HTTP proxies, and what they answer" {
+    replay forward_proxy
+}
+
 @test "frames and messages of the protocol hostpool" {
     replay hostpool_message
+}
+
+@test "bodies of HTTP" {
+    replay http_body
+}
+
+@test "heads of HTTP" {
+    replay http_head
 }
 
 @test "key files" {

@@ -391,3 +391,146 @@ fi'
     [ "$status" -eq 0 ]
     fails_with "the proxy says 502 Bad Gateway"
 }
+
+# --- proxies that people have
+
+# real_proxy KIND [basic]: runs it; basic: it wants "user", "pass word" (tinyproxy: "pass"). Sets PROXY.
+real_proxy() {
+    type -P "$1" >/dev/null || skip "there is no $1"
+    PROXY_PORT=$(free_port)
+    PROXY=http://127.0.0.1:$PROXY_PORT
+    "$@"
+    wait_for listening "$PROXY_PORT"
+}
+
+tinyproxy() {
+    cat >"$D/tinyproxy.conf" <<END
+Port $PROXY_PORT
+Listen 127.0.0.1
+Timeout 600
+MaxClients 100
+${1:+BasicAuth user pass}
+END
+    write_auth $'user:pass\n'
+    start tinyproxy tinyproxy -d -c "$D/tinyproxy.conf"
+}
+
+# As root it becomes somebody else, who cannot read below $D. Its shared memory
+# has this name, and goes with it where it is not killed: stop it.
+squid() {
+    local rule='http_access allow all'
+
+    [ -z "${1-}" ] || rule='auth_param basic program /bin/sed -u s/^user.pass%20word$/OK/;t;s/.*/ERR/
+auth_param basic children 1 startup=1
+acl known proxy_auth REQUIRED
+http_access allow known
+http_access deny all'
+    cat >"$D/squid.conf" <<END
+http_port 127.0.0.1:$PROXY_PORT
+$rule
+cache deny all
+access_log none
+cache_store_log none
+cache_log /dev/null
+pid_filename none
+coredump_dir none
+netdb_filename none
+max_filedescriptors 1024
+shutdown_lifetime 0 seconds
+END
+    write_auth $'user:pass word\n'
+    start squid squid -n "relayd$PROXY_PORT" -N -d 1 -f "$D/squid.conf"
+}
+
+# Both directions, but one end of file at a time: neither proxy passes it on alone.
+exact_through() {
+    connect_as "connect$1" --proxy "$PROXY" "$2127.0.0.1:$CONTROL" "$LOAD"
+    rm -f "$D/orders"
+    hold_sessions "$PUBLIC" 10 --bytes 1048576
+    all_alive 10
+    finish_held
+    rm "$D/hold.out"
+    load_client "$PUBLIC" client-closes --sessions 20 --at-once 5 --up 1048576 --down 0
+    load_client "$PUBLIC" server-closes --sessions 20 --at-once 5 --up 0 --down 1048576
+}
+
+exact() {
+    real_proxy "$1"
+    start_relayd "${MANY[@]}" 127.0.0.1:0+4
+    start_load
+    exact_through new ''
+    load_served 50
+    stop "$1"
+}
+
+exact_tlsrelay() {
+    real_proxy "$1"
+    start_relayd "${MANY[@]}" tlsrelay:127.0.0.1:0+4
+    start_load
+    exact_through tlsrelay tlsrelay://
+    load_served 50
+    stop "$1"
+}
+
+# There an end of file is no end of the connection.
+exact_muxado() {
+    real_proxy "$1"
+    start_relayd "${MANY[@]}" muxado:127.0.0.1:0+4
+    start_load
+    COMMANDS[connectmuxado]=1
+    exact_through muxado muxado://
+    load_client "$PUBLIC" both --sessions 20 --at-once 5 --bytes 1048576
+    load_client "$PUBLIC" client-first --sessions 20 --at-once 5 --up 10000 --down 1000000
+    load_client "$PUBLIC" server-first --sessions 20 --at-once 5 --up 1000000 --down 10000
+    load_served 110
+    stop "$1"
+}
+
+# Nobody gets through without the right credentials.
+asks_for_credentials() {
+    local right=$D/auth
+
+    real_proxy "$1" basic
+    start_relayd "${MANY[@]}" 127.0.0.1:0+4
+    start_load
+    fails_with "the proxy says 407 Proxy Authentication Required"
+    (umask 077 && echo user:wrong >"$D/wrong")
+    run timeout $((20 * TIME_FACTOR)) "${CONNECT_WORDS[@]}" -1 --proxy "$PROXY" --proxy-auth "$D/wrong" "127.0.0.1:$CONTROL" "$LOAD"
+    [[ "${lines[0]}" == *'reason=the\x20proxy\x20says\x2040'[0-9]'\x20'* ]]
+    start_connect -n web --proxy "$PROXY" --proxy-auth "$right" "127.0.0.1:$CONTROL" "$LOAD"
+    load_client "$PUBLIC" server-closes --sessions 20 --at-once 5 --up 0 --down 100000
+    load_served 20
+    stop "$1"
+}
+
+@test "tinyproxy: sessions of new" {
+    exact tinyproxy
+}
+
+@test "tinyproxy: sessions of tlsrelay" {
+    exact_tlsrelay tinyproxy
+}
+
+@test "tinyproxy: sessions of muxado, either end of file alone" {
+    exact_muxado tinyproxy
+}
+
+@test "tinyproxy: with credentials, and not without" {
+    asks_for_credentials tinyproxy
+}
+
+@test "squid: sessions of new" {
+    exact squid
+}
+
+@test "squid: sessions of tlsrelay" {
+    exact_tlsrelay squid
+}
+
+@test "squid: sessions of muxado, either end of file alone" {
+    exact_muxado squid
+}
+
+@test "squid: with credentials, and not without" {
+    asks_for_credentials squid
+}

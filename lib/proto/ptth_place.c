@@ -60,8 +60,8 @@ static struct ptth_place *find(const char *service)
 
 static void close_place(struct ptth_place *p, const char *reason)
 {
-    timer_stop(&p->close);
     service_close(p->service, p->opened ? reason : NULL);
+    timer_stop(&p->close);              /* its last clients have set it */
     tally_drop(&openers, &p->from);
     slab_put(&places, p);
 }
@@ -79,8 +79,8 @@ static void close_empty(void *owner)
         close_place(p, "timeout");
 }
 
-/* Not at once: whoever tells has not finished with it. */
-static void client_left(struct ptth_place *p)
+/* Whoever was to make use of it has left. Not at once: whoever tells has not finished with it. */
+static void left(struct ptth_place *p)
 {
     if (empty(p) && !timer_is_set(&p->close))
         timer_set(&p->close, 0);
@@ -92,7 +92,10 @@ static struct ptth_place *make(const struct ptth_path *path, const struct addr *
 
     if (tally_count(&openers, from) >= (unsigned)(most_places / SOURCE_PART + 1) || (p = slab_get(&places)) == NULL)
         return NULL;
-    if (tally_add(&openers, from) != 0 || (p->service = service_open(path->service, NULL)) == NULL) {
+    p->service = service_open(path->service, NULL);
+    if (p->service == NULL || tally_add(&openers, from) != 0) {
+        if (p->service != NULL)
+            service_close(p->service, NULL);
         slab_put(&places, p);
         return NULL;
     }
@@ -150,7 +153,8 @@ static void poll_over(void *owner)
     http_caller_answer(take_listen(owner), 204, "", "");
 }
 
-static void hold(struct ptth_place *p, struct http_caller *c, unsigned key)
+/* -1: there is no room, and c was told so. */
+static int hold(struct ptth_place *p, struct http_caller *c, unsigned key)
 {
     struct listen *l = slab_get(&listens);
 
@@ -158,7 +162,7 @@ static void hold(struct ptth_place *p, struct http_caller *c, unsigned key)
         if (l != NULL)
             slab_put(&listens, l);
         http_caller_reject(c, 503, PTTH_RETRY, "503 there is no room for another server\n", "full");
-        return;
+        return -1;
     }
     l->at = p;
     l->caller = c;
@@ -171,6 +175,7 @@ static void hold(struct ptth_place *p, struct http_caller *c, unsigned key)
     timer_set(&l->over, rules->poll_seconds * 1000LL);
     timer_stop(&p->close);
     http_caller_hold(c, true, listen_gone, l);
+    return 0;
 }
 
 static void open_place(struct ptth_place *p, const struct http_caller *c)
@@ -205,13 +210,15 @@ void ptth_listen(struct http_caller *c, const struct ptth_path *path, const stru
     p = place_of(c, path);
     if (p == NULL)
         return;
-    open_place(p, c);
-    p->service->max = k != NULL ? k->max : 0;
     client = next_client(p);
-    if (client == NULL) {
-        hold(p, c, k != NULL ? k->version : 0);
+    if (client == NULL && hold(p, c, k != NULL ? k->version : 0) != 0) {
+        left(p);
         return;
     }
+    open_place(p, c);
+    p->service->max = k != NULL ? k->max : 0;
+    if (client == NULL)
+        return;
     if (p->first == NULL)
         timer_set(&p->close, rules->claim_seconds * 1000LL);
     ptth_connection_announce(client, c);
@@ -244,7 +251,7 @@ void ptth_connect(struct http_caller *c, const struct ptth_path *path, const str
     } else if (service_client(p->service, leg_of_socket(c->watch.fd), &c->from, n) != NULL) {
         http_caller_answer(ptth_connection_undo(n), 503, PTTH_RETRY, "503 there are too many connections\n");
     }
-    client_left(p);
+    left(p);
 }
 
 /* All of them. */
@@ -257,7 +264,7 @@ int ptth_places_setup(const struct service_rules *the_rules)
         slab_init(&listens, sizeof(struct listen), (size_t)rules->max_ready) != 0 ||
         tally_init(&openers, (size_t)most_places) != 0 || tally_init(&listeners, (size_t)rules->max_ready) != 0)
         return -1;
-    return ptth_connections_setup(rules->max_sessions, client_left);
+    return ptth_connections_setup(rules->max_sessions, left);
 }
 
 void ptth_places_check(bool (*may_listen)(const char *server, unsigned version), void (*reject)(struct http_caller *c))

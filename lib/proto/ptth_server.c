@@ -46,6 +46,9 @@ struct calls {
 
 static struct control *first;
 
+/* Of all requests of an offering but one: it alone tells the public address, and ends with --once. */
+static struct server_hooks further_hooks;
+
 static struct ptth_way way_of(const struct ptth_server *s)
 {
     const struct offering *o = s->control.attacher.offering;
@@ -93,7 +96,7 @@ static void dropped(struct control *c)
     timer_stop(&s->held);
 }
 
-/* The relay holds the request, or has answered it well. */
+/* The relay holds the request, or has answered it well. One of several tells it. */
 static void serves(struct ptth_server *s)
 {
     struct ptth_way way = way_of(s);
@@ -104,7 +107,8 @@ static void serves(struct ptth_server *s)
     if (s->open == way.relay)
         return;
     s->open = way.relay;
-    control_served(&s->control, ptth_url(url, way.relay, s->service));
+    if (s->control.attacher.hooks != &further_hooks)
+        control_served(&s->control, ptth_url(url, way.relay, s->service));
 }
 
 /* Nothing was said for so long; who has begun to answer does not hold it. */
@@ -235,7 +239,7 @@ static void read_body(struct ptth_server *s)
 }
 
 /* Before an answer. A proxy may end a connection behind any answer, without a word: then it is asked on another. */
-static void ended(struct ptth_server *s, const char *reason)
+static void closed(struct ptth_server *s, const char *reason)
 {
     if (s->again && s->in.len == 0)
         control_renew(&s->control, 0);
@@ -258,10 +262,10 @@ static void readable(struct control *c)
     case HTTP_READER_MORE:
         break;
     case HTTP_READER_END:
-        ended(s, "eof");
+        closed(s, "eof");
         break;
     case HTTP_READER_ERROR:
-        ended(s, strerror(errno));
+        closed(s, strerror(errno));
         break;
     default:
         control_lose(c, "line");
@@ -279,12 +283,13 @@ static void name_service(struct ptth_server *s, const struct offering *o)
     text_add(&t, "%s/%u", o->name, port);
 }
 
-static int offer(const struct offering *o, const struct server_hooks *hooks)
+static void ended(const struct offering *o, bool reached)
 {
-    struct ptth_server *s = calloc(1, sizeof *s);
+    (void)o, (void)reached;
+}
 
-    if (s == NULL)
-        return -1;
+static void start_one(struct ptth_server *s, const struct offering *o, const struct server_hooks *hooks)
+{
     name_service(s, o);
     s->held = (struct timer){.fire = holds, .owner = s};
     s->control = (struct control){
@@ -298,6 +303,19 @@ static int offer(const struct offering *o, const struct server_hooks *hooks)
     };
     first = &s->control;
     control_start(&s->control, o, hooks);
+}
+
+/* As many requests at once as connections are to be ready. */
+static int offer(const struct offering *o, const struct server_hooks *hooks)
+{
+    struct ptth_server *s = calloc((size_t)o->ready, sizeof *s);
+
+    if (s == NULL)
+        return -1;
+    further_hooks = *hooks;
+    further_hooks.ended = ended;
+    for (int i = 0; i < o->ready; i++)
+        start_one(&s[i], o, i == 0 ? hooks : &further_hooks);
     return 0;
 }
 
@@ -311,6 +329,10 @@ const struct server_proto ptth_server = {
     .port = 80,
     .proves = true,
     .chooses = true,
+    .ready = 1,
+    .ready_least = 1,
+    .ready_most = 64,
+    .ready_anyhow = true,
     .offer = offer,
     .stop = stop,
 };

@@ -21,7 +21,7 @@ struct offering {
     bool once;                      /* do not reconnect */
     int connect_seconds;            /* for the local server */
     int silence_seconds;            /* after which the relay is given up */
-    int ready;                      /* connections made ahead of clients; not with via, nor with proxy */
+    int ready;                      /* connections made ahead of clients */
     int peer_seconds;               /* as copy_rules' */
     int max_sessions;               /* further clients are turned away */
     int proxy_version;              /* of the PROXY header that the local server gets; 0: none */
@@ -48,6 +48,7 @@ struct server_proto {
     bool direct;                    /* its connection has to be a socket of its own: not with via */
     bool dials;                     /* it makes connections itself: not with a proxy */
     int ready, ready_least, ready_most; /* connections made ahead of clients: by default, and what may be asked for */
+    bool ready_anyhow;              /* with via and with a proxy too */
     /* Offers it until the program ends. o and hooks stay the caller's. -1 with errno. */
     int (*offer)(const struct offering *o, const struct server_hooks *hooks);
     /* Leaves the relay: no more clients. The sessions go on. */

@@ -16,6 +16,7 @@
 #include "../../lib/key.h"
 #include "../../lib/proto/new_line.h"
 #include "../../lib/proto/new_proof.h"
+#include "../../lib/proto/ptth_path.h"
 #include "../../lib/proto/tlsrelay_line.h"
 #include "../../lib/sha256.h"
 #include "../../lib/proxy.h"
@@ -367,6 +368,31 @@ static void tlsrelay_lines(void)
     }
 }
 
+static void ptth_paths(void)
+{
+#define ID "00112233445566778899aabbCCDDEEFF"
+#define NAME_64 "abcdefghijklmnopqrstuvwxyz.ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
+    static const char *const bad[] = {
+        "", "/", "*", "listen/cam/80", "/listen", "/listen/", "/listen/cam", "/listen/cam/", "/listen//80", "/listen/cam/80/",
+        "/listen/cam/80/x", "/listen/cam/80?x", "/listen/c%61m/80", "/Listen/cam/80", "//listen/cam/80", "/listen /cam/80",
+        "/listen/" NAME_64 "x/80", "/listen/cam/" NAME_64 "x", "/connect/cam", "/accept/", "/accept/" ID "0", "/accept/0" ID,
+        "/accept/" ID "/", "/accept/cam/80", "/upstream/0011223344556677889 9aabbccddeeff", "/x/" ID, "/listen/cam/../80",
+    };
+    static const char id[] = "\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff";
+    struct ptth_path p;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check(ptth_path_parse(&p, bad[i]) != 0, "no path", bad[i]);
+    check(ptth_path_parse(&p, "/listen/cam.web/80") == 0 && p.endpoint == PTTH_LISTEN && !p.by_id, "listen", "");
+    check(strcmp(p.server, "cam.web") == 0 && strcmp(p.service, "cam.web/80") == 0, "listen", "its names");
+    check(ptth_path_parse(&p, "/connect/" NAME_64 "/" NAME_64) == 0 && p.endpoint == PTTH_CONNECT && !p.by_id &&
+          strcmp(p.service, NAME_64 "/" NAME_64) == 0, "connect", "the longest");
+    check(ptth_path_parse(&p, "/accept/" ID) == 0 && p.endpoint == PTTH_ACCEPT && p.by_id &&
+          memcmp(p.id, id, sizeof p.id) == 0, "accept", ID);
+    check(ptth_path_parse(&p, "/upstream/" ID) == 0 && p.endpoint == PTTH_UPSTREAM && p.by_id, "upstream", ID);
+    check(ptth_path_parse(&p, "/downstream/" ID) == 0 && p.endpoint == PTTH_DOWNSTREAM && p.by_id, "downstream", ID);
+}
+
 static void proofs(void)
 {
     static const char key[] = "a key of 16 byte", server[] = "00112233445566778899aabbccddeeff",
@@ -558,6 +584,7 @@ int main(void)
     splits();
     lines();
     tlsrelay_lines();
+    ptth_paths();
     hashes();
     macs();
     base64();
