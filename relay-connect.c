@@ -58,7 +58,7 @@ static const struct option options[] = {
     {0, "listen", "[ADDR:]PORT", "be a local port for clients of a service: PROTO://HOST[:PORT]/SERVER/PORT",
      .text = &listen_at},
     {'V', "via", "COMMAND", "reach the relay, %h port %p, through a command", .text = &via},
-    {0, "proxy", "URL", "reach the relay through an HTTP proxy, http://HOST[:PORT], by CONNECT", .text = &proxy_url},
+    {0, "proxy", "URL", "reach the relay through an HTTP proxy, http://HOST[:PORT]", .text = &proxy_url},
     {0, "proxy-auth", "FILE", "what the proxy asks for: one line USER:PASSWORD", .text = &proxy_auth},
     {'c', "connect-timeout", "SECONDS", "for the local server (10)",
      .number = &connect_seconds, .min = 1, .max = 86400},
