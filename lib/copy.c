@@ -193,7 +193,9 @@ static int pass_end(struct side *from, struct side *to)
     if (leg_end_write(to->leg) != 0)
         return -1;
     from->passed = true;
-    return from->leg->framing.answer == LEG_GIVES ? leg_give_answer(from->leg) : 0;
+    if (from->leg->framing.answer == LEG_GIVES)
+        leg_give_answer(from->leg);
+    return 0;
 }
 
 /*

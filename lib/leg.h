@@ -62,8 +62,8 @@ bool leg_is_socket(const struct leg *l);
  */
 int leg_end_write(struct leg *l);
 
-/* LEG_GIVES: its body has been read and passed on to its end. -1 with errno: it could not be said. */
-int leg_give_answer(const struct leg *l);
+/* LEG_GIVES: its body has been read and passed on to its end. Its sender is told so, if he is there yet. */
+void leg_give_answer(const struct leg *l);
 
 /*
  * LEG_AWAITS: wfd can be read. ended: the body has been written to its end, so

@@ -170,6 +170,15 @@ start_ptth_by_proxy() {
     finish
 }
 
+@test "max= holds for clients that come before any server, too" {
+    start_guarded max=1
+    ask POST /connect/box/ssh "$CLIENT"
+    silent "$FD"
+    ask POST /connect/box/ssh "$CLIENT"
+    refused_with "$FD" 503
+    said relayd '^refuse service=box/ssh .* reason=limit$'
+}
+
 @test "a key that is taken out of the file ends its held listen with 401, others stay" {
     start_guarded
     ask GET /listen/box/web "$SERVER"

@@ -69,6 +69,31 @@ nothing_unread() {
     wait_said relayd '^open ' 2
 }
 
+# It is that late, by now_ms.
+passed() {
+    [ "$(now_ms)" -ge "$1" ]
+}
+
+@test "a client who is gone as his session begins does not keep the service open" {
+    start_ptth -c 2
+    client 1
+    CONNECT_FD=${HELD[1]}
+    settled
+    say "$CONNECT_FD" "bytes behind a request: whoever waits is not looked at any more"
+    wait_for passed $(($(now_ms) + 400))
+    listen 2
+    began=$(now_ms)
+    told 2
+    accepts
+    upstream
+    # He is looked at a second after this, and his deadline is before that.
+    wait_for passed $((began + 1800))
+    hang_up "$CONNECT_FD"
+    downstream
+    wait_said relayd '^refuse '
+    wait_said relayd '^close '
+}
+
 @test "several listens for a service: each is told of a client, the one that has waited longest first" {
     start_ptth
     for i in 1 2 3; do
@@ -195,6 +220,24 @@ nothing_unread() {
     client 4 box/ssh
     listen 5 box/ssh
     told 5
+}
+
+@test "where descriptors are short, clients and listens get 503, and those who were told go on" {
+    ulimit -S -n 64
+    start_ptth
+    ulimit -S -n 1024
+    announced
+    for i in {1..60}; do
+        client "$i" "box/$i"
+    done
+    for i in {1..10}; do
+        listen "server$i" "box/s$i"
+    done
+    full "${HELD[60]}"
+    full "${HELD[server10]}"
+    begins
+    finish
+    not said relayd '^pause '
 }
 
 # --- how it leaves

@@ -5,6 +5,7 @@
 
 #include "ptth_connection.h"
 
+#include "../keys.h"
 #include "../log.h"
 #include "../slab.h"
 #include "../tally.h"
@@ -14,6 +15,9 @@
 
 /* Of the places, the part that one source may have opened. */
 #define SOURCE_PART 4
+
+/* How often it is looked whether the clients have left a place that nobody listens at. */
+#define LOOK_MS 1000
 
 /* A server's request that is held. */
 struct listen {
@@ -71,12 +75,15 @@ static bool empty(const struct ptth_place *p)
     return p->first == NULL && p->service->meeting.clients.count == 0;
 }
 
+/* It may not be empty, and nobody tell when it is: of a client who has left as his session began. */
 static void close_empty(void *owner)
 {
     struct ptth_place *p = owner;
 
     if (empty(p))
         close_place(p, "timeout");
+    else
+        timer_set(&p->close, LOOK_MS);
 }
 
 /* Whoever was to make use of it has left. Not at once: whoever tells has not finished with it. */
@@ -114,12 +121,28 @@ static struct ptth_place *make(const struct ptth_path *path, const struct addr *
 static struct ptth_place *place_of(struct http_caller *c, const struct ptth_path *path)
 {
     struct ptth_place *p = find(path->service);
+    const struct key *k = keys_of_service(path->server);
 
     if (p == NULL)
         p = make(path, &c->from);
     if (p == NULL)
         http_caller_reject(c, 503, PTTH_RETRY, "503 there is no room for another server\n", "full");
+    else
+        p->service->max = k != NULL ? k->max : 0;   /* it holds for those who come before their server, too */
     return p;
+}
+
+/*
+ * What strangers leave free is for the other requests of connections, and for all
+ * that their sessions need. Returns whether c was told that there is no room.
+ */
+static bool short_of_descriptors(struct http_caller *c)
+{
+    if (c->watch.fd < loop_limit() - listener_reserve())
+        return false;
+    c->keep_alive = false;
+    http_caller_reject(c, 503, PTTH_RETRY, "503 there are too many connections\n", "full");
+    return true;
 }
 
 /* Servers. */
@@ -203,6 +226,8 @@ void ptth_listen(struct http_caller *c, const struct ptth_path *path, const stru
     struct ptth_place *p;
     struct ptth_connection *client;
 
+    if (short_of_descriptors(c))
+        return;
     if (tally_count(&listeners, &c->from) >= (unsigned)rules->max_per_source) {
         http_caller_reject(c, 503, PTTH_RETRY, "503 too many requests of this address are held\n", "full");
         return;
@@ -216,7 +241,6 @@ void ptth_listen(struct http_caller *c, const struct ptth_path *path, const stru
         return;
     }
     open_place(p, c);
-    p->service->max = k != NULL ? k->max : 0;
     if (client == NULL)
         return;
     if (p->first == NULL)
@@ -240,7 +264,7 @@ static int announce(void *owner, struct waiter *client)
 
 void ptth_connect(struct http_caller *c, const struct ptth_path *path, const struct key *k)
 {
-    struct ptth_place *p = place_of(c, path);
+    struct ptth_place *p = short_of_descriptors(c) ? NULL : place_of(c, path);
     struct ptth_connection *n;
 
     if (p == NULL)

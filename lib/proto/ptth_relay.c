@@ -15,6 +15,7 @@
 #include "../log.h"
 #include "../sha256.h"
 #include "../text.h"
+#include "../wipe.h"
 
 #include <string.h>
 #include <strings.h>
@@ -51,7 +52,10 @@ static const struct key *key_shown(const char *authorization)
         return NULL;
     *colon = '\0';
     k = keys_of_name(token);
-    return k != NULL && same_secret(k->secret, colon + 1) ? k : NULL;
+    if (k != NULL && !same_secret(k->secret, colon + 1))
+        k = NULL;
+    wipe(token, sizeof token);
+    return k;
 }
 
 /* Whether a client's key is for this service's server. */
