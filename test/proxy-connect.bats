@@ -1,5 +1,5 @@
 # --proxy: the relay is reached through an HTTP proxy, by CONNECT.
-# long: 40 s
+# long: 60 s
 
 load helper
 load auth
@@ -39,7 +39,7 @@ fails_with() {
     [[ "${lines[0]}" == "lost service=web relay=relay.example.org:62514 reason=${1// /\\x20}" ]]
 }
 
-# asks_for N HOST:PORT: the N-th request is exactly so, with these lines more.
+# asked N HOST:PORT [LINE]: the N-th request is exactly so, with this line more.
 asked() {
     local wanted="CONNECT $2 HTTP/1.1"$'\r\n'"Host: $2"$'\r\n'
 
@@ -265,23 +265,27 @@ fi'
     load_served 3
 }
 
-@test "where a plain relay says, by name, through the proxy" {
+@test "where a plain relay says, a name or an address, through the proxy" {
+    start_load
     start_proxy 'if [ "$N" -eq 1 ]; then
     say "HTTP/1.1 200 OK\r\n\r\n[NEW]81\n"
     sleep 0.3
     say "[NEW]elsewhere.example.org:82\n"
     sleep 0.3
     say "[NEW][2001:db8::1]:83\n"
+    sleep 0.3
+    say "[NEW]'"$LOAD"'\n"
     hear
     hear
 else
     say "HTTP/1.1 503 no\r\n\r\n"
 fi'
     start connect "${CONNECT_WORDS[@]}" -n web --proxy "$PROXY" relay.example.org localhost:1
-    wait_said connect '^end service=web .* reason=error error=the\\x20proxy\\x20says\\x20503\\x20no$' 3
+    wait_said connect '^end service=web .* reason=error error=the\\x20proxy\\x20says\\x20503\\x20no$' 4
     asked 2 relay.example.org:81
     asked 3 elsewhere.example.org:82
     asked 4 '[2001:db8::1]:83'
+    asked 5 "$LOAD"
 }
 
 @test "tlsrelay: the reverse connection goes where the relay says, through the proxy" {
