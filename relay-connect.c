@@ -53,7 +53,7 @@ static const struct option options[] = {
     {'k', "key", "FILE", "its own line of the relay's key file", .text = &key_file},
     {'n', "name", "NAME", "the service's name (default: the key's, else the machine's)", .text = &base_name},
     {'1', "once", NULL, "end when the relay connection ends, do not reconnect", .flag = &once},
-    {'r', "ready", "N", "connections of each TARGET made ahead, to 64 (0; hostpool: 10; ptth: 1)",
+    {'r', "ready", "N", "connections of each TARGET made ahead, to 64 (0; hostpool 10, ptth 1)",
      .number = &ready, .min = 0, .max = 64},
     {0, "listen", "[ADDR:]PORT", "be a local port for clients of ptth://HOST[:PORT]/SERVER/PORT",
      .text = &listen_at},
