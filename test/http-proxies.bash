@@ -209,6 +209,6 @@ ends_silence() {
     say "$FD" hello
     expect "$FD" hello
     [ "$(rest "$FD")" = "= reset" ]
-    wait_said connect '^end service=box .* reason=reset$'
+    wait_said connect '^end service=box .* reason=(reset|error error=the\\x20relay\\x20says\\x20[45]..)$'
     not said connect '^lost '
 }

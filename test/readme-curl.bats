@@ -111,7 +111,8 @@ content() {
     start_connect -k "$D/cam.key" "ptth://127.0.0.1:$CONTROL" "80:127.0.0.1:$SERVER"
     [ "$PUBLIC" = "ptth://127.0.0.1:$CONTROL/cam/80" ]
     read -r name key _ <"$D/laptop.key"
-    a_pipeline 'until id=' cam/80 | sed "s|curl |curl -H 'Authorization: Bearer $name:$key' |" >"$D/client"
+    (umask 077; echo "Authorization: Bearer $name:$key" >"$D/auth")
+    a_pipeline 'until id=' cam/80 | sed "s|curl |curl -H @$D/auth |" >"$D/client"
     fetch timeout $((30 * TIME_FACTOR)) sh "$D/client"
     connect_as connect2 -k "$D/laptop.key" --listen 127.0.0.1:0 "ptth://127.0.0.1:$CONTROL/cam/80"
     curl -sS "http://$PUBLIC/file" | cmp - "$D/www/file"
