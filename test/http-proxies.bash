@@ -145,7 +145,7 @@ body() {
     mkfifo "$D/$1"
     exec {BODY}<>"$D/$1"
     DIALLED+=("$BODY")
-    INPUT=$D/$1 start "$1" curl -sS "${AT_CURL[@]}" -X POST -T - "$2"
+    INPUT=$D/$1 start "$1" curl -sS "${AT_CURL[@]}" -H Expect: -X POST -T - "$2"
 }
 
 ask() {

@@ -1,5 +1,5 @@
 # ptth through forward proxies, squid and tinyproxy, as they are.
-# long: 30 s
+# long: 45 s
 
 load helper
 load sshd

@@ -1,5 +1,5 @@
 # ptth behind nginx and HAProxy, which are configured as README.md says.
-# long: 30 s
+# long: 45 s
 
 load helper
 load nginx
