@@ -1,41 +1,8 @@
 # ptth: services: who is told of which client, how long a service stays open
-# without a listen, what it is held to, and how relayd leaves.
+# without a listen, and how relayd leaves.
 
 load helper
 load ptth
-
-# listen NAME [SERVICE]: a held listen by hand, in the array of that name.
-declare -gA HELD
-
-listen() {
-    ask GET "/listen/${2-box/web}"
-    HELD[$1]=$FD
-}
-
-# client NAME [SERVICE]
-client() {
-    ask GET "/connect/${2-box/web}"
-    HELD[$1]=$FD
-}
-
-told() {
-    answer "${HELD[$1]}" 200
-    ID=$BODY
-}
-
-full() {
-    refused_with "$1" 503
-    [[ $HEAD =~ Retry-After:\ [1-9] ]]
-}
-
-# What listens and connects of relayd's connections has been read.
-settled() {
-    wait_for nothing_unread
-}
-
-nothing_unread() {
-    ! ss -Htn "sport = :$CONTROL" | awk '$2 > 0' | grep -q .
-}
 
 # --- clients and servers
 
@@ -157,87 +124,55 @@ passed() {
     told second
 }
 
-# --- limits
+# --- its name, and when it is open
 
-@test "--max-per-service: one client too many is told so with 503, and there is a place again once one has left" {
-    start_ptth --max-per-service 1
-    running
-    ask GET /connect/box/web
-    full "$FD"
-    wait_said relayd '^refuse service=box/web client=127\.0\.0\.1:[0-9]+ reason=limit$'
-    finish
-    wait_said relayd '^end '
-    request "$FD" GET /connect/box/web
-    CONNECT_FD=$FD
-    listen server
-    told server
-    begins
-    finish
-}
-
-@test "--max-per-source and --max-sessions hold clients that wait too, and 503 keeps the connection" {
-    for limit in --max-per-source --max-sessions; do
-        relayd_as "relayd$limit" "$limit" 2 ptth:127.0.0.1:0
-        client 1
-        settled
-        client 2 box/ssh
-        settled
-        client 3 box/other
-        full "${HELD[3]}"
-        hang_up "${HELD[1]}"
-        settled
-        wait_said "relayd$limit" '^refuse service=box/web .* reason=gone$'
-        request "${HELD[3]}" GET /connect/box/other
-        listen 4 box/other
-        told 4
-    done
-}
-
-@test "--max-waiting: clients of one source give their places to no one of the same" {
-    start_ptth --max-waiting 1
-    client 1
-    settled
-    client 2
-    full "${HELD[2]}"
-    said relayd '^refuse service=box/web .* reason=full$'
-    listen server
-    told server
-}
-
-@test "one listen too many is told so with 503, opens no service and keeps no place" {
-    start_ptth --max-ready 1 --max-sessions 7
-    listen 1
-    wait_said relayd '^open service=box/web '
-    for i in {1..10}; do
-        listen 2 "box/$i"
-        full "${HELD[2]}"
-        [[ $BODY = *"there is no room for another server"* ]]
-        hang_up "${HELD[2]}"
-    done
+@test "a service opens with its first listen, closes one claim timeout after its last" {
+    start_ptth -c 1
+    call listener /listen/box/web
+    wait_said relayd "^open service=box/web proto=ptth public=ptth://127\.0\.0\.1:$CONTROL/box/web from=127\.0\.0\.1:[0-9]+$"
+    kill -KILL "${PID[listener]}"
+    wait_said relayd '^close service=box/web reason=timeout$'
+    call client /connect/box/web
+    ended client 503
+    wait_said relayd '^refuse service=box/web client=127\.0\.0\.1:[0-9]+ reason=timeout$'
+    said relayd '^open ' 1
     not said relayd '^open ' 2
-    client 3
-    told 1
-    client 4 box/ssh
-    listen 5 box/ssh
-    told 5
+    not said relayd '^close ' 2
 }
 
-@test "where descriptors are short, clients and listens get 503, and those who were told go on" {
-    ulimit -S -n 64
+@test "the longest names are served, and logged whole" {
     start_ptth
-    ulimit -S -n 1024
-    announced
-    for i in {1..60}; do
-        client "$i" "box/$i"
-    done
-    for i in {1..10}; do
-        listen "server$i" "box/s$i"
-    done
-    full "${HELD[60]}"
-    full "${HELD[server10]}"
-    begins
+    printf -v long '%64s' ''
+    name=${long// /n}/${long// /p}
+    running "$name"
     finish
-    not said relayd '^pause '
+    wait_said relayd "^open service=$name proto=ptth public=ptth://127\.0\.0\.1:$CONTROL/$name from="
+    said relayd "^pair service=$name "
+    wait_said relayd "^end service=$name .* reason=eof$"
+}
+
+@test "the open line names the host of -H, or the address that was reached, of IPv6 too" {
+    start_ptth -H relay.example.org
+    listen 1
+    wait_said relayd "^open service=box/web proto=ptth public=ptth://relay\.example\.org:$CONTROL/box/web "
+    relayd_as relayd2 'ptth:[::]:0'
+    dial "::1:$CONTROL"
+    request "$FD" GET /listen/box/web
+    wait_said relayd2 "^open service=box/web proto=ptth public=ptth://\[::1\]:$CONTROL/box/web from=\[::1\]:"
+    dial "127.0.0.1:$CONTROL"
+    request "$FD" GET /listen/box/ssh
+    wait_said relayd2 "^open service=box/ssh proto=ptth public=ptth://127\.0\.0\.1:$CONTROL/box/ssh from=127\."
+}
+
+@test "several LISTENs of the protocol have the same services" {
+    start_relayd ptth:127.0.0.1:0 ptth:127.0.0.1:0
+    for address in $(sed -n 's/^listen .* addr=//p' "$D/relayd.err"); do
+        dial "$address"
+        HELD[${#HELD[@]}]=$FD
+    done
+    request "${HELD[0]}" GET /connect/box/web
+    request "${HELD[1]}" GET /listen/box/web
+    told 1
 }
 
 # --- how it leaves

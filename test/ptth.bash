@@ -225,3 +225,59 @@ serves_on() {
     running "${1-box/web}"
     finish
 }
+
+# A reset of one that has not read all that came.
+reset_by() {
+    hang_up "$1"
+}
+
+# was_reset FD...: each of them.
+was_reset() {
+    local fd how
+
+    for fd; do
+        how=$(rest "$fd" | tail -n 1)
+        [[ $how = *"= reset" ]] || { echo "not reset: $how"; return 1; }
+        hang_up "$fd"
+    done
+}
+
+# So many bytes (or more: +COUNT) of relayd's wait for this shell to read them.
+unread_by_us() {
+    ss -Htn "dport = :$CONTROL" | awk -v n="$1" 'n ~ /^[+]/ ? $2 >= n + 0 : $2 == n' | grep -q .
+}
+
+# --- many that wait
+
+# listen NAME [SERVICE]: a held listen by hand, in the array of that name.
+declare -gA HELD
+
+listen() {
+    ask GET "/listen/${2-box/web}"
+    HELD[$1]=$FD
+}
+
+# client NAME [SERVICE]
+client() {
+    ask GET "/connect/${2-box/web}"
+    HELD[$1]=$FD
+}
+
+told() {
+    answer "${HELD[$1]}" 200
+    ID=$BODY
+}
+
+full() {
+    refused_with "$1" 503
+    [[ $HEAD =~ Retry-After:\ [1-9] ]]
+}
+
+# What listens and connects of relayd's connections has been read.
+settled() {
+    wait_for nothing_unread
+}
+
+nothing_unread() {
+    ! ss -Htn "sport = :$CONTROL" | awk '$2 > 0' | grep -q .
+}

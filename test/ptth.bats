@@ -230,20 +230,6 @@ load ptth
 
 # --- what the log says
 
-@test "a service opens with its first listen, closes one claim timeout after its last" {
-    start_ptth -c 1
-    call listener /listen/box/web
-    wait_said relayd "^open service=box/web proto=ptth public=ptth://127\.0\.0\.1:$CONTROL/box/web from=127\.0\.0\.1:[0-9]+$"
-    kill -KILL "${PID[listener]}"
-    wait_said relayd '^close service=box/web reason=timeout$'
-    call client /connect/box/web
-    ended client 503
-    wait_said relayd '^refuse service=box/web client=127\.0\.0\.1:[0-9]+ reason=timeout$'
-    said relayd '^open ' 1
-    not said relayd '^open ' 2
-    not said relayd '^close ' 2
-}
-
 @test "the log has a line for each thing that happens, the words are those of the other protocols" {
     start_ptth -c 1
     printf 'four' >"$D/up.file"
