@@ -3,16 +3,21 @@
  */
 #include "leg.h"
 
+#include "clock.h"
 #include "http_reader.h"
 #include "os.h"
 #include "sock.h"
 #include "text.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* How long a command may take to send what it was given. */
+#define COMMAND_MS 10000
 
 static const char all_arrived[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
@@ -129,8 +134,28 @@ void leg_close(struct leg *l)
     leg_drop(l);
 }
 
+/* It may be connecting still, and whom it connects to is to hear of this rather than to wait. */
+static void wait_for_command(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    long long end = clock_ms() + COMMAND_MS, left;
+    char waste[512];
+    ssize_t got = 1;
+
+    shutdown(fd, SHUT_WR);
+    while (got != 0 && (left = end - clock_ms()) > 0) {
+        if (poll(&p, 1, (int)left) <= 0)
+            continue;
+        got = read(fd, waste, sizeof waste);
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
+            return;
+    }
+}
+
 void leg_reset(struct leg *l)
 {
+    if (l->by_commands && !l->heard)
+        wait_for_command(l->wfd);
     each_socket(l, sock_abort_on_close);
     if (l->command > 0 && l->heard)
         kill(l->command, SIGKILL);

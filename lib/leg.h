@@ -31,8 +31,9 @@ struct leg {
     int rfd, wfd;
     struct framing framing;
     bool may_block;     /* reading and writing may block: poll is to be asked first */
-    bool heard;         /* of a command: bytes of the other side have come through it */
+    bool heard;         /* through a command: bytes of the other side have come */
     pid_t command;      /* 0: none */
+    bool by_commands;   /* of two bodies: each goes through a command, which ends with this process */
 };
 
 /* A non-blocking socket, set as by sock_session_options: it is reset unless it is closed gently. */
@@ -78,7 +79,10 @@ void leg_explain(const struct leg *l, int error, char *why, size_t size);
 /* Closes it as an ordinary end: what was written arrives. */
 void leg_close(struct leg *l);
 
-/* Closes it as a cut: the other side sees a reset. */
+/*
+ * Closes it as a cut: the other side sees a reset. by_commands, and nothing was heard:
+ * waits, 10 s at most, until what was written has gone, and its command has ended.
+ */
 void leg_reset(struct leg *l);
 
 /* Gives this process's copy up, where another process has one. The connection goes on. */

@@ -119,6 +119,14 @@ load ptth-connect
     at_rest relayd connect connect-client
 }
 
+@test "one of ten that does not read stops its own session only, and the processes rest" {
+    start_both
+    start stalled "$TOOLS/load" client "$LOCAL" --mode both --up 1000 --down 100000000 --pause-client 60000
+    wait_said connect '^pair '
+    load_client "$LOCAL" both --sessions 9 --at-once 9 --bytes 300000
+    at_rest relayd connect connect-client
+}
+
 @test "-P tells the local server what is known of the client: nothing" {
     start_relay
     for version in 1 2; do

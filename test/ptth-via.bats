@@ -45,6 +45,30 @@ serve_via() {
     wait_for no_offspring connect-client
 }
 
+@test "where no local server listens the client is reset at once" {
+    start_relay
+    start_load
+    stop load
+    serve --via "$SOCAT" "$LOAD"
+    call
+    PUBLIC=$LOCAL
+    resets_at_once
+}
+
+@test "a client that leaves at once frees all there is" {
+    start_relay -c 2
+    start local socat TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+    wait_for listening_of local
+    serve "$LOCAL_SERVER"
+    call --via "$SOCAT"
+    for _ in {1..10}; do
+        "$TOOLS/drip" "$LOCAL" --text hello --split 0 --reset
+    done
+    wait_for no_offspring connect-client
+    wait_for no_offspring connect
+    wait_for no_offspring relayd
+}
+
 @test "no client is lost between polls" {
     serve_via "$SOCAT" --poll-timeout 1
     for _ in {1..20}; do

@@ -172,6 +172,23 @@ END
     alive connect
 }
 
+@test "a renewed connection that goes to another relay prints that one's URL" {
+    start_script
+    cat >"$F/listen" <<'END'
+sleep 0.6
+say 'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'
+exit
+END
+    find_ports 0
+    start connect "${CONNECT_WORDS[@]}" -n web "ptth://127.0.0.1:$CONTROL,$FAKE" 9:localhost:1
+    wait_for grep -qx "ptth://$FAKE/web/9" "$D/connect.out"
+    start_relayd "ptth:127.0.0.1:$CONTROL"
+    wait_for printed connect 2
+    [ "$(tail -n 1 "$D/connect.out")" = "ptth://127.0.0.1:$CONTROL/web/9" ]
+    wait_said relayd '^open service=web/9 '
+    not said connect '^lost'
+}
+
 @test "other answers are lost connections, and the log says which" {
     start_script
     start connect "${CONNECT_WORDS[@]}" -n web "ptth://$FAKE" localhost:1

@@ -189,11 +189,12 @@ static int close_two(int a, int b)
     return -1;
 }
 
-static void make_leg(struct leg *leg, int in, int out, const struct http_answer *a)
+static void make_leg(const struct ptth_way *w, struct leg *leg, int in, int out, const struct http_answer *a)
 {
     struct framing framing = {.http = true, .in = a->body, .chunked = true, .answer = LEG_AWAITS};
 
     *leg = leg_of_bodies(in, out, &framing);
+    leg->by_commands = w->via != NULL;
 }
 
 int ptth_call_server(const struct ptth_way *way, char *accept, char *downstream, struct leg *leg, char why[DIAL_WHY])
@@ -207,7 +208,7 @@ int ptth_call_server(const struct ptth_way *way, char *accept, char *downstream,
     out = call(way, downstream, why);
     if (out < 0 || take_answer(way, back, -1, &in, &answer, why) != 0)
         return close_two(back, out);
-    make_leg(leg, back, out, &answer);
+    make_leg(way, leg, back, out, &answer);
     return 0;
 }
 
@@ -241,6 +242,6 @@ int ptth_call_client(const struct ptth_way *way, char *connect, char *upstream, 
     out = call(way, upstream, why);
     if (out < 0)
         return close_two(back, -1);
-    make_leg(leg, back, out, &answer);
+    make_leg(way, leg, back, out, &answer);
     return 0;
 }

@@ -151,6 +151,7 @@ static void refused(struct ptth_server *s, const struct http_answer *a)
     struct control *c = &s->control;
     char why[DIAL_WHY];
 
+    timer_stop(&s->held);
     ptth_explain(why, a);
     if (a->status == 401 || a->status == 403)
         c->attacher.hooks->refused(c->attacher.offering, a->status == 401 ? "auth" : "scope", why);
