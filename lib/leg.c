@@ -7,6 +7,7 @@
 #include "http_reader.h"
 #include "os.h"
 #include "sock.h"
+#include "text.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -94,7 +95,20 @@ int leg_take_answer(struct leg *l, bool ended)
     if (answer.status < 200)            /* 100: go on */
         return 0;
     l->framing.answer = LEG_ANSWERED;
+    if (answer.status >= 300)
+        l->framing.refused = (unsigned short)answer.status;
     return ended && answer.status < 300 ? 0 : -1;
+}
+
+void leg_explain(const struct leg *l, int error, char *why, size_t size)
+{
+    struct text t;
+
+    text_init(&t, why, size);
+    if (l->framing.refused != 0)
+        text_add(&t, "the relay says %u", (unsigned)l->framing.refused);
+    else
+        text_add(&t, "%s", strerror(error));
 }
 
 void leg_drop(struct leg *l)

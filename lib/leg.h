@@ -24,6 +24,7 @@ struct framing {
     struct http_body in;    /* what is read */
     bool chunked;           /* what is written is in chunks; else it ends with the connection */
     enum leg_answer answer;
+    unsigned short refused; /* LEG_AWAITS: the status of an answer that says that it has not; 0: there was none */
 };
 
 struct leg {
@@ -71,6 +72,9 @@ void leg_give_answer(const struct leg *l);
  * that an answer is due. -1 with errno (EPROTO: it is not what it ought to be).
  */
 int leg_take_answer(struct leg *l, bool ended);
+
+/* What went wrong with it, for the log: an answer, else this errno. */
+void leg_explain(const struct leg *l, int error, char *why, size_t size);
 
 /* Closes it as an ordinary end: what was written arrives. */
 void leg_close(struct leg *l);

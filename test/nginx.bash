@@ -16,7 +16,7 @@ worker_processes 1;
 daemon off;
 pid $D/nginx.pid;
 error_log $D/nginx.err;
-events { worker_connections 256; }
+events { worker_connections 2048; }
 http {
     client_body_temp_path ${2:-$D/body};
     proxy_temp_path $D/proxy; fastcgi_temp_path $D/fastcgi; uwsgi_temp_path $D/uwsgi; scgi_temp_path $D/scgi;

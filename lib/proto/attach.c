@@ -235,7 +235,7 @@ static void serve_leg(const struct task *t, struct leg *relay, struct session_re
         sandbox_enter(o->target->kind == TARGET_STDIO);
     copy_run(relay, &local, &rules, &report->copy);
     if (report->copy.end == COPY_ERROR)
-        text_copy(report->why, sizeof report->why, strerror(report->copy.error));
+        leg_explain(relay, report->copy.error, report->why, sizeof report->why);
     if (runner > 0 && report->copy.end == COPY_EOF)
         waitpid(runner, NULL, 0);
 }

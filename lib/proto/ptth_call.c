@@ -24,6 +24,9 @@
 /* HTTP's own port goes without saying (RFC 9110, 4.2.1). */
 #define HTTP_PORT 80
 
+/* No relay answers so: Proxy Authentication Required. */
+#define PROXY_ASKS 407
+
 /* Heads. */
 
 static void add_authority(struct text *t, const struct dial_host *host)
@@ -81,7 +84,7 @@ void ptth_explain(char why[DIAL_WHY], const struct http_answer *a)
     struct text t;
 
     text_init(&t, why, DIAL_WHY);
-    text_add(&t, "the relay says %d %s", a->status, a->reason);
+    text_add(&t, "the %s says %d %s", a->status == PROXY_ASKS ? "proxy" : "relay", a->status, a->reason);
 }
 
 /* Calls. */

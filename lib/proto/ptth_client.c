@@ -44,7 +44,7 @@ static void serve(void *arg, struct session_report *report)
     sandbox_enter(false);
     copy_run(&local, &relay, &rules, &report->copy);
     if (report->copy.end == COPY_ERROR)
-        text_copy(report->why, sizeof report->why, strerror(report->copy.error));
+        leg_explain(&relay, report->copy.error, report->why, sizeof report->why);
 }
 
 static void refuse(int fd, const struct addr *from, const char *reason)
