@@ -66,7 +66,7 @@ static void log_refuse(const struct rendezvous *r, const struct addr *client, co
 {
     char text[ADDR_TEXT];
 
-    lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=%s", r->service, addr_text(client, text), reason);
+    lograte_event(LOGRATE_REFUSE, "refuse service=%s client=%s reason=%s", r->service, addr_text(client, text), reason);
 }
 
 static void refuse_leg(struct rendezvous *r, struct leg leg, const struct addr *from, void *party, const char *reason)

@@ -128,7 +128,7 @@ const char *service_client(struct service *s, struct leg leg, const struct addr 
     if (reason == NULL && tally_add(&sources, from) != 0)
         reason = "limit";
     if (reason != NULL) {
-        lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=%s", s->name, addr_text(from, text), reason);
+        lograte_event(LOGRATE_REFUSE, "refuse service=%s client=%s reason=%s", s->name, addr_text(from, text), reason);
         s->clients--;
         free_if_unused(s);
         return reason;
@@ -245,7 +245,7 @@ void service_close(struct service *s, const char *reason)
     s->owner = NULL;
     rendezvous_close(&s->meeting, "gone");
     if (reason != NULL)
-        log_event("close service=%e reason=%s", s->name, reason);
+        log_event("close service=%s reason=%s", s->name, reason);
     s->clients--;
     free_if_unused(s);
 }

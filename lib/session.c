@@ -61,7 +61,7 @@ static void log_end(const struct session *s)
     struct text t;
 
     text_init(&t, line, sizeof line);
-    text_add(&t, "end service=%e client=%s pid=%d up=%l down=%l seconds=%l.%l reason=%s",
+    text_add(&t, "end service=%s client=%s pid=%d up=%l down=%l seconds=%l.%l reason=%s",
              s->service, addr_text(&s->client, client), (int)s->pid, (long long)copy->up,
              (long long)copy->down, ms / 1000, ms % 1000 / 100, s->reported ? reasons[copy->end] : "killed");
     if (copy->end == COPY_ERROR && s->report.why[0] != '\0')
@@ -253,7 +253,7 @@ static void make_title(const struct session *s, char title[JOB_TITLE])
     struct text t;
 
     text_init(&t, title, JOB_TITLE);
-    text_add(&t, "%s: %e %s", program_name, s->service, addr_text(&s->client, client));
+    text_add(&t, "%s: %s %s", program_name, s->service, addr_text(&s->client, client));
 }
 
 /* Its process runs, or there is none (pid -1, with errno). */
@@ -270,7 +270,7 @@ static pid_t started(struct session *s, pid_t pid, const struct session_plan *pl
     }
     s->pid = pid;
     living++;
-    log_event("pair service=%e client=%s pid=%d waited_ms=%l", s->service, addr_text(plan->client, client),
+    log_event("pair service=%s client=%s pid=%d waited_ms=%l", s->service, addr_text(plan->client, client),
               (int)pid, plan->waited_ms);
     return pid;
 }

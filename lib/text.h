@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The longest piece of a peer's text that %e lets through, in bytes: two names of 64 and a slash, the longest service's. */
-#define TEXT_PEER_MAX 129
+/* The longest piece of a peer's text that %e lets through, in bytes. */
+#define TEXT_PEER_MAX 128
 
 struct text {
     char *data;     /* always ends in a NUL */

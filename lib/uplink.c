@@ -30,7 +30,7 @@ static void lost(struct uplink *u, const char *reason, bool unanswered)
     u->renewed = false;
     if (u->stopped)
         return;
-    log_event("lost service=%e relay=%e:%u reason=%e", u->service, host->host, host->port, reason);
+    log_event("lost service=%s relay=%e:%u reason=%e", u->service, host->host, host->port, reason);
     if (u->once) {
         u->lost_once = u->command.running;      /* what it ends with is worth a line */
         if (!u->lost_once)
@@ -38,7 +38,7 @@ static void lost(struct uplink *u, const char *reason, bool unanswered)
         return;
     }
     wait = unanswered ? 0 : backoff_next(&u->backoff);
-    log_event("retry service=%e in_ms=%l", u->service, wait);
+    log_event("retry service=%s in_ms=%l", u->service, wait);
     timer_set(&u->again, wait);
 }
 
@@ -62,7 +62,7 @@ static void command_ended(void *owner, int status)
     struct uplink *u = owner;
     bool killed = WIFSIGNALED(status);
 
-    log_event(killed ? "via service=%e pid=%d signal=%d" : "via service=%e pid=%d exit=%d", u->service,
+    log_event(killed ? "via service=%s pid=%d signal=%d" : "via service=%s pid=%d exit=%d", u->service,
               (int)u->command.child.pid, killed ? WTERMSIG(status) : WEXITSTATUS(status));
     if (u->stopped)
         return;

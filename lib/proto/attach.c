@@ -302,7 +302,7 @@ static void log_refuse(const struct task *t, int error)
 {
     char client[ADDR_TEXT];
 
-    lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=limit error=%e", t->offering->name,
+    lograte_event(LOGRATE_REFUSE, "refuse service=%s client=%s reason=limit error=%e", t->offering->name,
                   addr_text(t->attach->client, client), strerror(error));
 }
 

@@ -53,7 +53,7 @@ void control_served(struct control *c, const char *address)
     const struct offering *o = c->attacher.offering;
 
     uplink_reached(&c->uplink);
-    log_event("open service=%e proto=%s public=%e", o->name, c->proto, address);
+    log_event("open service=%s proto=%s public=%e", o->name, c->proto, address);
     c->attacher.hooks->public(o, address);
 }
 

@@ -96,7 +96,7 @@ static void host_gone(struct host *h, const char *reason)
     int fd = h->watch.fd;
     char from[ADDR_TEXT];
 
-    log_event("close service=%e reason=%s from=%s", p->name, reason, addr_text(&h->from, from));
+    log_event("close service=%s reason=%s from=%s", p->name, reason, addr_text(&h->from, from));
     loop_remove(&h->watch);
     tally_drop(&host_sources, &h->from);
     *h->link = h->next;
@@ -157,7 +157,7 @@ static void log_open(const struct host *h, const struct addr *reached)
 {
     char public[ADDR_HOST + 8], from[ADDR_TEXT];
 
-    log_event("open service=%e proto=hostpool public=%s from=%s", h->of->name,
+    log_event("open service=%s proto=hostpool public=%s from=%s", h->of->name,
               service_address(reached, h->of->service->port->number, public), addr_text(&h->from, from));
 }
 
@@ -210,7 +210,7 @@ static void stands_by_no_more(void *owner, const char *reason)
     char from[ADDR_TEXT];
 
     if (reason != NULL && r->of->service->open)
-        lograte_event(LOGRATE_UNREADY, "unready service=%e from=%s reason=%s", r->of->name, addr_text(&r->from, from),
+        lograte_event(LOGRATE_UNREADY, "unready service=%s from=%s reason=%s", r->of->name, addr_text(&r->from, from),
                       reason);
     loop_remove(&r->watch);
     tally_drop(&ready_sources, &r->from);

@@ -93,7 +93,7 @@ static int release(struct spare *s, long long wait_ms)
 
 static void log_lost(const struct link *l, const char *reason)
 {
-    lograte_event(LOGRATE_UNREADY, "unready service=%e reason=%e", offering(l)->name, reason);
+    lograte_event(LOGRATE_UNREADY, "unready service=%s reason=%e", offering(l)->name, reason);
 }
 
 static void lose(struct spare *s, const char *reason)

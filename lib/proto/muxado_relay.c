@@ -135,7 +135,7 @@ static void log_open(const struct server *s, const char *public)
 {
     char from[ADDR_TEXT];
 
-    log_event("open service=%e proto=muxado public=%s from=%s", s->service->name, public, addr_text(&s->from, from));
+    log_event("open service=%s proto=muxado public=%s from=%s", s->service->name, public, addr_text(&s->from, from));
 }
 
 /* There is a port for it. */

@@ -49,13 +49,13 @@ void new_offer_log_open(const struct new_offer *o)
     service_address(&c->reached, o->service->port->number, public);
     addr_text(&c->from, from);
     if (o->plain)
-        log_event("open service=%e proto=new public=%s from=%s reverse=%s", o->service->name, public, from,
+        log_event("open service=%s proto=new public=%s from=%s reverse=%s", o->service->name, public, from,
                   service_address(&c->reached, o->reverse.port->number, reverse));
     else if (o->waits.wanted > 0)
-        log_event("open service=%e proto=new public=%s from=%s ready=%d", o->service->name, public, from,
+        log_event("open service=%s proto=new public=%s from=%s ready=%d", o->service->name, public, from,
                   o->waits.wanted);
     else
-        log_event("open service=%e proto=new public=%s from=%s", o->service->name, public, from);
+        log_event("open service=%s proto=new public=%s from=%s", o->service->name, public, from);
 }
 
 /* Announcing clients: 0, or -1 when the server was found gone. */
@@ -186,7 +186,7 @@ static int start_reverse(struct new_offer *o)
 /* A plain server says hello after all: it keeps its port, and its last [NEW] may still be answered. */
 void new_offer_upgrade(struct new_offer *o, const char *name)
 {
-    log_event("close service=%e reason=hello", o->service->name);
+    log_event("close service=%s reason=hello", o->service->name);
     service_rename(o->service, name);
     o->plain = false;
     if (!o->out)

@@ -67,7 +67,7 @@ static void lost(struct new_ready_conn *c, const char *reason)
 {
     struct new_ready *r = c->of;
 
-    lograte_event(LOGRATE_UNREADY, "unready service=%e reason=%e", r->service, reason);
+    lograte_event(LOGRATE_UNREADY, "unready service=%s reason=%e", r->service, reason);
     drop(c);
     if (r->not_before <= clock_ms())
         r->not_before = clock_ms() + backoff_next(&r->backoff);
@@ -194,7 +194,7 @@ static void connect_for(struct new_ready_conn *c, const unsigned char id[CLAIM_B
         int error = errno;
 
         forget(c);
-        lograte_event(LOGRATE_UNREADY, "unready service=%e reason=%e", c->of->service, strerror(error));
+        lograte_event(LOGRATE_UNREADY, "unready service=%s reason=%e", c->of->service, strerror(error));
         c->of->not_before = clock_ms() + backoff_next(&c->of->backoff);
     } else if (loop_add(&c->watch, LOOP_WRITE) != 0) {
         lost(c, strerror(errno));

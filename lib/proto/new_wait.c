@@ -68,7 +68,7 @@ static void log_lost(const struct new_waits *ws, const struct addr *from, const 
 {
     char text[ADDR_TEXT];
 
-    lograte_event(LOGRATE_UNREADY, "unready service=%e from=%s reason=%s", ws->service->name, addr_text(from, text),
+    lograte_event(LOGRATE_UNREADY, "unready service=%s from=%s reason=%s", ws->service->name, addr_text(from, text),
                   reason);
 }
 
@@ -116,7 +116,7 @@ static void say_too_few(struct new_waits *ws)
     char from[ADDR_TEXT];
 
     if (!ws->too_few)
-        lograte_event(LOGRATE_UNREADY, "unready service=%e from=%s reason=limit missing=%d", ws->service->name,
+        lograte_event(LOGRATE_UNREADY, "unready service=%s from=%s reason=limit missing=%d", ws->service->name,
                       addr_text(ws->server, from), ws->wanted - ws->count);
     ws->too_few = true;
     refill_in(ws, TOO_FEW_MS);

@@ -51,7 +51,7 @@ static void refuse(int fd, const struct addr *from, const char *reason)
 {
     char client[ADDR_TEXT];
 
-    lograte_event(LOGRATE_REFUSE, "refuse service=%e client=%s reason=%s", calling->service, addr_text(from, client),
+    lograte_event(LOGRATE_REFUSE, "refuse service=%s client=%s reason=%s", calling->service, addr_text(from, client),
                   reason);
     sock_reset(fd);
 }

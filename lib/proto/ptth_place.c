@@ -208,7 +208,7 @@ static void open_place(struct ptth_place *p, const struct http_caller *c)
     if (p->opened)
         return;
     p->opened = true;
-    log_event("open service=%e proto=ptth public=ptth://%s/%e from=%s", p->service->name,
+    log_event("open service=%s proto=ptth public=ptth://%s/%s from=%s", p->service->name,
               service_address(&c->reached, addr_port(&c->reached), at), p->service->name, addr_text(&c->from, from));
 }
 

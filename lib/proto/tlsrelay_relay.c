@@ -125,7 +125,7 @@ static void welcome(struct server *s)
 
     service_address(&s->reached, s->service->port->number, public);
     service_address(&s->reached, s->reverse.port->number, reverse);
-    log_event("open service=%e proto=tlsrelay public=%s from=%s reverse=%s", s->service->name, public,
+    log_event("open service=%s proto=tlsrelay public=%s from=%s reverse=%s", s->service->name, public,
               addr_text(&s->from, from), reverse);
     text_init(&t, buffer, sizeof buffer);
     text_add(&t, "public_listener %s\r\nreverse_listener %s\r\n", public, reverse);
