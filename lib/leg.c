@@ -61,15 +61,14 @@ int leg_end_write(struct leg *l)
     /* Its connection has an answer to bring yet, and proxies give up a caller who ends it. */
     if (l->framing.answer >= LEG_AWAITS)
         return 0;
+    if (!leg_is_socket(l) && !l->framing.http) {
+        close(l->wfd);
+        l->wfd = -1;
+        return 0;
+    }
     done = shutdown(l->wfd, SHUT_WR);
     /* Who has read the last chunk may have left already, and reset it, as HAProxy does. */
-    if (l->framing.chunked)
-        return 0;
-    if (leg_is_socket(l) || l->framing.http)
-        return done;
-    close(l->wfd);
-    l->wfd = -1;
-    return 0;
+    return l->framing.chunked ? 0 : done;
 }
 
 void leg_give_answer(const struct leg *l)
