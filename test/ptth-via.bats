@@ -119,8 +119,19 @@ exit
 END
     start connect "${CONNECT_WORDS[@]}" -n web --via "$SOCAT" "ptth://$FAKE" localhost:1
     wait_for at_least_requests listen 4
-    not said connect '^lost'
+    not said connect '^(lost|via)'
     [ "$(ps -o args= -s "${PID[connect]}" | grep -c '^socat')" -le 2 ]
+}
+
+@test "so it is where the last one does not end by itself" {
+    start_script
+    echo "say 'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'" >"$F/listen"
+    printf '%s\n' '#!/bin/sh' 'trap "" TERM' 'socat - "TCP:$1:$2"' 'exec sleep 6' >"$D/script"
+    chmod +x "$D/script"
+    start connect "${CONNECT_WORDS[@]}" -n web --via "$D/script %h %p" "ptth://$FAKE" localhost:1
+    wait_at_most 20 at_least_requests listen 3
+    said connect '^via service=web pid=[0-9]+ signal=9$' 2
+    not said connect '^lost'
 }
 
 # --- TLS
