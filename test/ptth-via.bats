@@ -57,8 +57,7 @@ serve_via() {
 
 @test "a client that leaves at once frees all there is" {
     start_relay -c 2
-    start local socat TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr EXEC:cat
-    wait_for listening_of local
+    start_echo
     serve "$LOCAL_SERVER"
     call --via "$SOCAT"
     for _ in {1..10}; do
@@ -92,8 +91,7 @@ serve_via() {
 
 @test "INT at either end resets the client and leaves no command" {
     start_relay
-    start local socat TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr EXEC:cat
-    wait_for listening_of local
+    start_echo
     for i in 1 2; do
         COMMANDS[connect$i]=1
         serve_as "connect$i" --via "$SOCAT" "$LOCAL_SERVER"
