@@ -62,8 +62,9 @@ static void command_ended(void *owner, int status)
     struct uplink *u = owner;
     bool killed = WIFSIGNALED(status);
 
-    log_event(killed ? "via service=%s pid=%d signal=%d" : "via service=%s pid=%d exit=%d", u->service,
-              (int)u->command.child.pid, killed ? WTERMSIG(status) : WEXITSTATUS(status));
+    if (!u->renewed || status != 0)
+        log_event(killed ? "via service=%s pid=%d signal=%d" : "via service=%s pid=%d exit=%d", u->service,
+                  (int)u->command.child.pid, killed ? WTERMSIG(status) : WEXITSTATUS(status));
     if (u->stopped)
         return;
     if (u->lost_once)

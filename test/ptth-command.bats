@@ -168,3 +168,20 @@ serve_and_say() {
     wait_end connect
     [ "$status" -eq 1 ]
 }
+
+@test "- serves one client: a second is turned away, and the first goes on" {
+    start_relay
+    mkfifo "$D/input"
+    exec {FD}<>"$D/input"
+    DIALLED+=("$FD")
+    INPUT=$D/input start connect "${CONNECT_WORDS[@]}" -n web "ptth://$RELAY" -
+    wait_said connect '^ptth://'
+    URL=$(grep '^ptth://' "$D/connect.err")
+    call
+    dial "$LOCAL"
+    say "$FD" one
+    wait_for grep -q one "$D/connect.out"
+    ended_as reset --text hello
+    say "$FD" two
+    wait_for grep -q two "$D/connect.out"
+}

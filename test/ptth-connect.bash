@@ -103,3 +103,20 @@ listening_of() {
 offspring_is() {
     ps -o args= -s "${PID[$1]}" | grep -qxF -- "$2"
 }
+
+# A server that echoes: sets LOCAL_SERVER.
+start_echo() {
+    start local socat TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr,backlog=200 EXEC:cat
+    wait_for listening_of local
+}
+
+# A session that is open: sets FD.
+open_session() {
+    dial "$LOCAL"
+    still_open
+}
+
+still_open() {
+    say "$FD" hello
+    expect "$FD" hello
+}

@@ -143,8 +143,7 @@ load ptth-connect
 
 @test "either end turns clients away beyond --max-sessions" {
     start_relay
-    start local socat TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr EXEC:cat
-    wait_for listening_of local
+    start_echo
     serve --max-sessions 2 "$LOCAL_SERVER"
     call
     for _ in 1 2; do

@@ -20,6 +20,8 @@ behind() {
 behind_tls() {
     CERTS=$BATS_FILE_TMPDIR/certs
     PEM=$CERTS/server.pem
+    # Each request starts a program, and that TLS.
+    TIME_FACTOR=$((TIME_FACTOR * 3))
     behind "$1"
     by_socat="socat -t 86400 -,shut-down OPENSSL:localhost:%p,cafile=$CERTS/ca.pem"
     by_openssl="openssl s_client -quiet -verify_quiet -no_ign_eof -nocommands -verify_return_error -verify_hostname localhost -CAfile $CERTS/ca.pem -connect localhost:%p"
@@ -54,14 +56,14 @@ setup_file() {
     behind_tls nginx
     start_both
     carries 4
-    carries_much 10 10000000
+    carries_much 10 30000000
 }
 
 @test "haproxy with TLS, socat and openssl: what ends and what is cut" {
     behind_tls haproxy
     start_both
     carries 4
-    carries_much 10 10000000
+    carries_much 10 30000000
 }
 
 @test "a terminal through nginx with TLS, key by key" {

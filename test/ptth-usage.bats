@@ -36,7 +36,7 @@ load ptth-connect
 @test "a service's URL is no RELAY, and wants --listen" {
     connect_mistake 'is not a RELAY' ptth://127.0.0.1/web/80 localhost:80
     connect_mistake 'no TARGET' ptth://127.0.0.1
-    connect_mistake 'makes no connections ahead' -r 3 ptth://127.0.0.1 localhost:80
+    connect_mistake '--ready with ptth:// is 1 to 64' -r 0 ptth://127.0.0.1 localhost:80
     connect_mistake 'neither - nor -- COMMAND' -P 1 ptth://127.0.0.1 -
 }
 

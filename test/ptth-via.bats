@@ -57,8 +57,7 @@ serve_via() {
 
 @test "a client that leaves at once frees all there is" {
     start_relay -c 2
-    start local socat TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr EXEC:cat
-    wait_for listening_of local
+    start_echo
     serve "$LOCAL_SERVER"
     call --via "$SOCAT"
     for _ in {1..10}; do
@@ -92,8 +91,7 @@ serve_via() {
 
 @test "INT at either end resets the client and leaves no command" {
     start_relay
-    start local socat TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr EXEC:cat
-    wait_for listening_of local
+    start_echo
     for i in 1 2; do
         COMMANDS[connect$i]=1
         serve_as "connect$i" --via "$SOCAT" "$LOCAL_SERVER"
@@ -119,8 +117,19 @@ exit
 END
     start connect "${CONNECT_WORDS[@]}" -n web --via "$SOCAT" "ptth://$FAKE" localhost:1
     wait_for at_least_requests listen 4
-    not said connect '^lost'
+    not said connect '^(lost|via)'
     [ "$(ps -o args= -s "${PID[connect]}" | grep -c '^socat')" -le 2 ]
+}
+
+@test "so it is where the last one does not end by itself" {
+    start_script
+    echo "say 'HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'" >"$F/listen"
+    printf '%s\n' '#!/bin/sh' 'trap "" TERM' 'socat - "TCP:$1:$2"' 'exec sleep 6' >"$D/script"
+    chmod +x "$D/script"
+    start connect "${CONNECT_WORDS[@]}" -n web --via "$D/script %h %p" "ptth://$FAKE" localhost:1
+    wait_at_most 20 at_least_requests listen 3
+    said connect '^via service=web pid=[0-9]+ signal=9$' 2
+    not said connect '^lost'
 }
 
 # --- TLS
