@@ -572,7 +572,9 @@ start_stdio() {
     done
     connect_mistake 'is not a RELAY' tlsrelay:// localhost:80
     connect_mistake 'is not a RELAY' tlsrelay://127.0.0.1:0 localhost:80
-    connect_mistake 'is not a RELAY' tlsrelay://127.0.0.1/ localhost:80
+    for wrong in 127.0.0.1// / 127.0.0.1/web 127.0.0.1,/; do
+        connect_mistake 'is not a RELAY' "tlsrelay://$wrong" localhost:80
+    done
     connect_mistake 'names no protocol' TLSRELAY://127.0.0.1 localhost:80
     connect_mistake 'no TARGET' tlsrelay://127.0.0.1
 }
