@@ -36,6 +36,9 @@ setup() {
     export ASAN_OPTIONS="log_path=$D/asan:${ASAN_OPTIONS-}"
     export UBSAN_OPTIONS="log_path=$D/ubsan:print_stacktrace=1:${UBSAN_OPTIONS-}"
     export VALGRIND_OPTS="-q --log-file=$D/valgrind.%p --error-exitcode=99 ${VALGRIND_OPTS-}"
+    # bats looks at each command, to say where a test failed, and at those of functions
+    # too: that takes longer than the commands. The test's own line is enough.
+    set +T
     [ -x "$TOOLS/load" ] || { echo "the test tools are not built: make test-tools"; return 1; }
 }
 
