@@ -201,7 +201,7 @@ ends_silence() {
     wait_said connect "^lost service=box relay=127\.0\.0\.1:[0-9]+ reason=$2\$"
     forget "${STARTED[@]}"
     "$1" --poll-timeout 1
-    start connect "${CONNECT_WORDS[@]}" -n box "${AT_SERVER[@]}" "ptth://127.0.0.1:${FRONT:-$CONTROL}" -- cat
+    start connect "${CONNECT_WORDS[@]}" -n box "${AT_SERVER[@]}" "ptth://127.0.0.1:${FRONT:-$CONTROL}" -- sh -c "exec cat 2>/dev/null"
     wait_for test -s "$D/connect.out"
     URL=$(cat "$D/connect.out")
     call_ptth
