@@ -51,7 +51,8 @@ no_zombies() {
     start_all
     hold_sessions "$PUBLIC" 20
     kill -USR1 "${PID[connect]}"
-    wait_for refused "$PUBLIC_PORT"
+    wait_said relayd '^close service=web '
+    refused "$PUBLIC_PORT"
     all_alive 20
     alive connect
     finish_held

@@ -403,7 +403,8 @@ END
     hang_up "$first"
     wait_end connect
     [ "$status" -eq 0 ]
-    wait_said relayd '^end .* reason=eof$'
+    # With the control connection the relay ends what it has not seen end yet.
+    wait_said relayd '^end .* reason=(eof|killed)$'
     wait_said relayd "^close service=$PUBLIC_PORT reason=eof$"
 }
 
