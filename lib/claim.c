@@ -43,10 +43,10 @@ void claim_revoke(struct claim *c)
     c->link = NULL;
 }
 
-struct claim *claim_find(const unsigned char id[CLAIM_BYTES])
+struct claim *claim_find(const unsigned char id[CLAIM_BYTES], unsigned kinds)
 {
     for (struct claim *c = *bucket(id); c != NULL; c = c->next)
         if (memcmp(c->id, id, CLAIM_BYTES) == 0)
-            return c;
+            return (c->kind & kinds) != 0 ? c : NULL;
     return NULL;
 }

@@ -61,12 +61,13 @@ int leg_end_write(struct leg *l)
     /* Its connection has an answer to bring yet, and proxies give up a caller who ends it. */
     if (l->framing.answer >= LEG_AWAITS)
         return 0;
+    /* Files, too: standard output may be a socket of which there are more copies, as standard input. */
+    done = shutdown(l->wfd, SHUT_WR);
     if (!leg_is_socket(l) && !l->framing.http) {
         close(l->wfd);
         l->wfd = -1;
         return 0;
     }
-    done = shutdown(l->wfd, SHUT_WR);
     /* Who has read the last chunk may have left already, and reset it, as HAProxy does. */
     return l->framing.chunked ? 0 : done;
 }

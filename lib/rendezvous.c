@@ -182,6 +182,7 @@ static struct waiter *wait_at(struct rendezvous *r, struct waiters *list, struct
     w->from = *from;
     w->since = clock_ms();
     w->claim.owner = w;
+    w->claim.kind = CLAIM_WAITER;
     append(list, w);
     return w;
 }

@@ -26,7 +26,7 @@ struct waiter {
     struct addr from;
     struct claim claim;     /* for the protocols that have ids */
     void *party;            /* who waits, as the protocol knows him; NULL: his socket is all there is of him */
-    uint32_t mark;          /* what its session's end is told with, so that the session could not begin too; 0: it is not told */
+    uint32_t mark;          /* what ended is told with; 0: it is not told */
     struct timer deadline;
     long long since;        /* clock_ms at its arrival */
     struct waiter *next, **link;
@@ -124,7 +124,10 @@ void rendezvous_match(struct rendezvous *r);
 /* It stands by no more: its leg is reset, and gone is called with this reason. */
 void rendezvous_stand_down(struct standby *s, const char *reason);
 
-/* Refuses a client that waits, as from announce: its leg is reset, and gone is called. The reason is for the log. */
+/*
+ * Refuses a client that waits, as from announce: its leg is reset, or its party turned
+ * away, and gone is called. The reason is for the log.
+ */
 void rendezvous_refuse(struct waiter *client, const char *reason);
 
 /*

@@ -177,6 +177,31 @@ passed() {
 
 # --- how it leaves
 
+@test "ids of another protocol are no connection's, and the other way round" {
+    local new
+
+    start_relayd new:127.0.0.1:0+8 ptth:127.0.0.1:0
+    BASE=http://127.0.0.1:$CONTROL
+    new=$(value relayd '^listen proto=new ' addr)
+    dial "$new"
+    say "$FD" '[HELLO] v=1 name=web ready=1'
+    expect "$FD" '\[PUBLIC\] (.*)'
+    expect "$FD" '\[READY\] id=(.*)' && ids=("${BASH_REMATCH[1]}")
+    dial "$(value relayd '^open service=web ' public)"
+    expect "${DIALLED[0]}" '\[NEW\].* id=([0-9a-f]+) .*' && ids+=("${BASH_REMATCH[1]}")
+    for id in "${ids[@]}"; do
+        call accept "/accept/$id" -X POST
+        ended accept 404
+    done
+    meet
+    dial "$new"
+    say "$FD" "[DATA] id=$ID"
+    [ "$(rest "$FD")" = "= reset" ]
+    make_file there 1000
+    make_file back 1000
+    carry there back
+}
+
 @test "TERM: those that wait are reset, sessions go on" {
     start_ptth
     running

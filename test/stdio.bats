@@ -95,6 +95,14 @@ ended_with() {
     ended_with 0
 }
 
+@test "it is passed on where standard input and output are one socket" {
+    start_relayd
+    start pipe socat -t 20 "EXEC:${CONNECT_WORDS[*]} -n pipe 127.0.0.1\\:$CONTROL -" EXEC:sha256sum
+    wait_said pipe '^127\.0\.0\.1:[0-9]+$'
+    PUBLIC=$(grep -E '^127\.0\.0\.1:[0-9]+$' "$D/pipe.err")
+    [ "$(printf question | timeout 10 nc -N 127.0.0.1 "${PUBLIC##*:}")" = "$(printf question | sha256sum)" ]
+}
+
 @test "the end of standard input is passed on while the client goes on" {
     start_stdio "printf question" cat
     dial "$PUBLIC"

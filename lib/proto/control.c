@@ -20,13 +20,13 @@ static void close_it(struct control *c)
     c->watch.fd = -1;
     timer_stop(&c->deadline);
     timer_stop(&c->silence);
+    if (c->dropped != NULL)
+        c->dropped(c);
 }
 
 void control_lose(struct control *c, const char *reason)
 {
     close_it(c);
-    if (c->dropped != NULL)
-        c->dropped(c);
     if (!c->attacher.busy)
         uplink_lost(&c->uplink, reason);
 }

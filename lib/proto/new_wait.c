@@ -94,7 +94,7 @@ static int promise(struct new_waits *ws, struct text *lines)
     }
     w->of = ws;
     w->claim.owner = w;
-    w->claim.kind = NEW_WAIT_CLAIM;
+    w->claim.kind = CLAIM_READY;
     w->watch.fd = -1;
     w->deadline = (struct timer){.fire = unclaimed, .owner = w};
     timer_set(&w->deadline, rules->claim_seconds * 1000LL);

@@ -14,9 +14,6 @@
 /* The most that one service has (protocols.md). */
 #define NEW_WAIT_MOST 64
 
-/* The kind of their claims, whose owner is a struct new_wait. Those of clients are 0. */
-#define NEW_WAIT_CLAIM 1
-
 struct new_wait;
 
 /* Those of one service. All zeroes is one that asked for none. */

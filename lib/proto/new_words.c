@@ -162,7 +162,7 @@ static const char *service_of(const struct claim *claim)
 {
     const struct waiter *client = claim->owner;
 
-    return claim->kind == NEW_WAIT_CLAIM ? new_wait_service(claim->owner) : client->at->service;
+    return claim->kind == CLAIM_READY ? new_wait_service(claim->owner) : client->at->service;
 }
 
 static void claimed(struct new_conn *c, struct claim *claim)
@@ -170,7 +170,7 @@ static void claimed(struct new_conn *c, struct claim *claim)
     struct addr from = c->control.from;
     int fd = data_release(c);
 
-    if (claim->kind == NEW_WAIT_CLAIM)
+    if (claim->kind == CLAIM_READY)
         new_wait_claimed(claim->owner, fd, &from);
     else
         rendezvous_claimed(claim->owner, leg_of_socket(fd));
@@ -178,7 +178,7 @@ static void claimed(struct new_conn *c, struct claim *claim)
 
 static void data_line(struct new_conn *c, const struct new_line *line)
 {
-    struct claim *claim = line->has_id ? claim_find(line->id) : NULL;
+    struct claim *claim = line->has_id ? claim_find(line->id, CLAIM_WAITER | CLAIM_READY) : NULL;
 
     if (claim == NULL)
         refuse_claim(c, line->has_id ? "id" : "line");

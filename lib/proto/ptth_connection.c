@@ -62,6 +62,7 @@ struct ptth_connection *ptth_connection_new(struct ptth_place *place, const char
     n->from = client->from;
     n->key = key;
     n->claim.owner = n;
+    n->claim.kind = CLAIM_REQUESTS;
     text_copy(n->server, sizeof n->server, server);
     for (int i = 0; i < PTTH_ENDPOINTS; i++)
         n->legs[i].of = n;
@@ -116,7 +117,7 @@ int ptth_connection_announce(struct ptth_connection *n, struct http_caller *serv
 
 struct ptth_connection *ptth_connection_find(const unsigned char id[CLAIM_BYTES])
 {
-    struct claim *c = claim_find(id);
+    struct claim *c = claim_find(id, CLAIM_REQUESTS);
 
     return c != NULL ? c->owner : NULL;
 }
