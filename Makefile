@@ -99,7 +99,8 @@ MUX = lib/proto/mux.o lib/proto/mux_frame.o lib/slab.o
 test/tools/mux: test/tools/mux.c test/tools/check.h $(MUX) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/mux.c $(MUX)
 
-HTTP = lib/http_body.o lib/http_head.o lib/http_reader.o
+HTTP = lib/addr.o lib/clock.o lib/http_body.o lib/http_head.o lib/http_reader.o lib/name.o lib/os-generic.o lib/os-linux.o \
+	lib/sock.o lib/text.o
 
 test/tools/http: test/tools/http.c test/tools/check.h $(HTTP) $(HEADERS)
 	$(CC) $(WARNINGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -o $@ test/tools/http.c $(HTTP)

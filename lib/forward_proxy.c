@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,21 +106,6 @@ static int ask(const struct forward_proxy *p, const struct dial_host *to, int fd
     return result;
 }
 
-static enum http_reader_status take_head(struct http_reader *in, int fd, long long end)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    enum http_reader_status status;
-    long long left;
-
-    http_reader_reset(in);
-    do {
-        if ((left = end - clock_ms()) <= 0)
-            return HTTP_READER_MORE;
-        if (poll(&p, 1, (int)left) > 0 && (status = http_reader_take(in, fd)) != HTTP_READER_MORE)
-            return status;
-    } while (true);
-}
-
 static const char *no_head(enum http_reader_status status)
 {
     switch (status) {
@@ -166,7 +150,7 @@ int forward_proxy_connect(const struct forward_proxy *p, const struct dial_host 
      * mean nothing here, not even those of a body that a 2xx cannot have (9.3.6).
      */
     do {
-        status = take_head(&in, fd, end);
+        status = http_reader_wait(&in, fd, -1, end);
         answer = status == HTTP_READER_WHOLE ? said(&in) : NULL;
     } while (answer != NULL && *answer == '1');
     if (answer != NULL && *answer == '2')

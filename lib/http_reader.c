@@ -4,7 +4,11 @@
  */
 #include "http_reader.h"
 
+#include "clock.h"
+#include "sock.h"
+
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -46,4 +50,27 @@ enum http_reader_status http_reader_take(struct http_reader *r, int fd)
     if (end != 0)
         return end > 0 ? HTTP_READER_WHOLE : HTTP_READER_BAD;
     return r->len == HTTP_HEAD_LONGEST ? HTTP_READER_LONG : HTTP_READER_MORE;
+}
+
+/* Until fd can be read. -1 with errno: it took too long, or the other one has failed. */
+static int wait_for(int fd, int other, long long end)
+{
+    struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = other}};
+    long long left = end - clock_ms();
+
+    errno = ETIMEDOUT;
+    if (left <= 0 || (poll(p, 2, (int)left) < 0 && errno != EINTR))
+        return -1;
+    errno = ECONNRESET;
+    return other >= 0 && (p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && sock_broken(other) ? -1 : 0;
+}
+
+enum http_reader_status http_reader_wait(struct http_reader *r, int fd, int other, long long end)
+{
+    enum http_reader_status status = HTTP_READER_MORE;
+
+    http_reader_reset(r);
+    while (status == HTTP_READER_MORE && wait_for(fd, other, end) == 0)
+        status = http_reader_take(r, fd);
+    return status;
 }

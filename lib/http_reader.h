@@ -31,4 +31,11 @@ void http_reader_reset(struct http_reader *r);
  */
 enum http_reader_status http_reader_take(struct http_reader *r, int fd);
 
+/*
+ * Begins a new head and waits for it, where waiting harms nobody, until end (of
+ * clock_ms), or until the socket other is broken (-1: there is none):
+ * HTTP_READER_MORE with errno, ETIMEDOUT or ECONNRESET.
+ */
+enum http_reader_status http_reader_wait(struct http_reader *r, int fd, int other, long long end);
+
 #endif

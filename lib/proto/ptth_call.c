@@ -14,7 +14,6 @@
 #include "../wipe.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -135,29 +134,6 @@ static const char *no_answer(enum http_reader_status status)
     }
 }
 
-/* Waits until fd can be read. Returns 0, or -1 with errno: it took too long, or the other one, if any, has failed. */
-static int wait_for(int fd, int other, long long end)
-{
-    struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = other}};
-    long long left = end - clock_ms();
-
-    errno = ETIMEDOUT;
-    if (left <= 0 || (poll(p, 2, (int)left) < 0 && errno != EINTR))
-        return -1;
-    errno = ECONNRESET;
-    return other >= 0 && (p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && sock_broken(other) ? -1 : 0;
-}
-
-static enum http_reader_status take_head(const struct ptth_way *w, int fd, int other, struct http_reader *in)
-{
-    long long end = clock_ms() + w->seconds * 1000LL;
-    enum http_reader_status status = HTTP_READER_MORE;
-
-    while (status == HTTP_READER_MORE && wait_for(fd, other, end) == 0)
-        status = http_reader_take(in, fd);
-    return status;
-}
-
 /* The answer that begins a stream, behind those that only say that it is coming. -1 with the reason in why. */
 static int take_answer(const struct ptth_way *w, int fd, int other, struct http_reader *in, struct http_answer *a,
                        char why[DIAL_WHY])
@@ -165,8 +141,7 @@ static int take_answer(const struct ptth_way *w, int fd, int other, struct http_
     enum http_reader_status status;
 
     do {
-        http_reader_reset(in);
-        status = take_head(w, fd, other, in);
+        status = http_reader_wait(in, fd, other, clock_ms() + w->seconds * 1000LL);
         if (status != HTTP_READER_WHOLE || http_answer_parse(a, in->bytes, in->len) != 0) {
             text_copy(why, DIAL_WHY, no_answer(status));
             return -1;
