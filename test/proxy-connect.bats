@@ -144,7 +144,7 @@ auth_refused() {
     serve_proxy --proxy-auth "$D/auth"
     dial "$PUBLIC"
     wait_for offspring_count connect 1
-    asked 2 "127.0.0.1:$CONTROL" "Proxy-Authorization: Basic $CREDENTIALS"
+    wait_for asked 2 "127.0.0.1:$CONTROL" "Proxy-Authorization: Basic $CREDENTIALS"
     ps -eo args= >"$D/ps"
     not grep -qE "pass word|$CREDENTIALS" "$D/ps" "$D/connect.err" "$D/connect.out" "$D/relayd.err"
     # To see that the search can find it: the parent has it.

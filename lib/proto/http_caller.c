@@ -236,17 +236,31 @@ static void call_gone(struct http_caller *c)
     gone(owner);
 }
 
+enum held { NOTHING_NEW, HAS_LEFT, SAYS_MORE };
+
 /* Of one that is held: bytes are the next request's, or a body's. */
-static void look_for_end(struct http_caller *c)
+static enum held look_at(const struct http_caller *c)
 {
     char byte;
     ssize_t got = recv(c->watch.fd, &byte, 1, MSG_PEEK);
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got < 0 || (got == 0 && c->until_fin))
+        return NOTHING_NEW;
+    return got < 0 || (got == 0 && c->until_fin) ? HAS_LEFT : SAYS_MORE;
+}
+
+bool http_caller_left(const struct http_caller *c)
+{
+    return look_at(c) == HAS_LEFT;
+}
+
+static void look_for_end(struct http_caller *c)
+{
+    enum held now = look_at(c);
+
+    if (now == HAS_LEFT)
         call_gone(c);
-    else
+    else if (now == SAYS_MORE)
         loop_want(&c->watch, 0);
 }
 

@@ -61,6 +61,9 @@ void http_caller_reject(struct http_caller *c, int status, const char *fields, c
  */
 void http_caller_hold(struct http_caller *c, bool until_fin, void (*gone)(void *owner), void *owner);
 
+/* Whether one that is held has left, which gone may not have told yet. */
+bool http_caller_left(const struct http_caller *c);
+
 /* Sends the head of an answer whose body follows, or 100 Continue, and holds it as before. -1 with errno. */
 int http_caller_say(struct http_caller *c, const char *head);
 

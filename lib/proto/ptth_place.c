@@ -257,8 +257,14 @@ static int announce(void *owner, struct waiter *client)
     struct ptth_connection *n = client->party;
 
     n->waiter = client;
-    while (p->first != NULL && ptth_connection_announce(n, take_listen(p->first)) != 0)
-        continue;
+    while (p->first != NULL) {
+        struct http_caller *server = take_listen(p->first);
+
+        if (http_caller_left(server))
+            http_caller_reset(server);
+        else if (ptth_connection_announce(n, server) == 0)
+            break;
+    }
     return 0;
 }
 
