@@ -370,20 +370,23 @@ served_again() {
     needs_strace
     without_filter
     start_all
-    n=$(scaled 10000000)
+    n=$(scaled 10000000) served=0
     for error in EAGAIN EINTR; do
         # The first 60 calls of a process are as ever: the programs themselves make fewer.
         for name in relayd connect; do
             break_calls "$name" read,write,poll,ppoll "error=$error:when=60+3"
         done
         load_client "$PUBLIC" both --sessions 1 --bytes "$n"
+        # Who is let go in the middle of a call that was to fail is told that there is no such call.
+        wait_said connect '^end ' $((++served))
+        wait_said relayd '^end ' "$served"
         for name in relayd connect; do
             broken "$name" 30
             mend_calls "$name"
         done
     done
     load_served 2
-    wait_said relayd "^end service=web .* up=$((n + 40)) down=$n .* reason=eof$" 2
+    said relayd "^end service=web .* up=$((n + 40)) down=$n .* reason=eof$" 2
 }
 
 @test "short reads and writes lose no byte" {

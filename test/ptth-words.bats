@@ -92,9 +92,9 @@ END
     [ "$(head -n 1 "$D/answer")" = answer ]
     common=("Host: $FAKE" "User-Agent: $(version)" "Connection: close")
     head_is connect 1 "POST /connect/web/80 HTTP/1.1" "${common[@]}" "Content-Length: 0"
-    head_is upstream 1 "POST /upstream/$ID HTTP/1.1" "${common[@]}" \
+    wait_for head_is upstream 1 "POST /upstream/$ID HTTP/1.1" "${common[@]}" \
         "Content-Type: application/octet-stream" "Transfer-Encoding: chunked"
-    body_is upstream 1 "8${CRLF}question${CRLF}0$CRLF"
+    wait_for body_is upstream 1 "8${CRLF}question${CRLF}0$CRLF"
     wait_said connect-client '^end service=web/80 .* up=8 down=7 .* reason=eof$'
 }
 
