@@ -51,7 +51,7 @@ memory() {
 
 # All their memory was 250 kB when they were 64 kB each; the programs themselves
 # are in it, so what they take beside those is what is held down here.
-@test "musl-gcc: both ends together take at most 170 kB beside their code while they are idle" {
+@test "musl-gcc: both ends together take at most 180 kB beside their code while they are idle" {
     build_static
     # What the environment takes is not theirs.
     RELAYD_WORDS=(env -i "$STATIC/relayd") CONNECT_WORDS=(env -i "$STATIC/relay-connect")
@@ -65,7 +65,7 @@ memory() {
     wait_for no_offspring relayd
     wait_for no_offspring connect
     echo "idle: $idle of $all KiB; after 50 sessions: $(memory Anonymous) of $(memory Pss) KiB"
-    [ "$idle" -le 170 ]
+    [ "$idle" -le 180 ]
 }
 
 @test "the same sources give the same binary" {
