@@ -15,9 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* RFC 9110, 4.2.1. */
-#define PORT 80
-
 /* The same authority twice, the credentials, and what stands around them. */
 #define REQUEST (2 * (ADDR_HOST + 8) + sizeof ((struct forward_proxy *)0)->authorization + 64)
 
@@ -37,7 +34,7 @@ const char *forward_proxy_parse(struct forward_proxy *p, const char *url)
     url += sizeof scheme - 1;
     if (strpbrk(url, "/?#") != NULL)
         return "nothing stands behind HOST:PORT";
-    port = addr_split_or(url, p->at.host, PORT);
+    port = addr_split_or(url, p->at.host, HTTP_PORT);
     if (port < 1)
         return "write http://HOST, http://HOST:PORT or http://[IPv6]:PORT";
     p->at.port = (unsigned)port;

@@ -3,6 +3,8 @@
  */
 #include "http_body.h"
 
+#include "text.h"
+
 #include <string.h>
 
 #define LONGEST_CHUNK (1ULL << 62)
@@ -41,18 +43,11 @@ struct http_body http_body_in_chunks(void)
 /* Returns whether it is a digit, and the size is none too large. */
 static bool add_digit(struct http_body *b, unsigned char c)
 {
-    unsigned char letter = c | 0x20;
-    unsigned digit;
+    int digit = text_hex_digit((char)c);
 
-    if (c >= '0' && c <= '9')
-        digit = c - '0';
-    else if (letter >= 'a' && letter <= 'f')
-        digit = letter - 'a' + 10U;
-    else
+    if (digit < 0 || b->left > (LONGEST_CHUNK - (unsigned)digit) / 16)
         return false;
-    if (b->left > (LONGEST_CHUNK - digit) / 16)
-        return false;
-    b->left = b->left * 16 + digit;
+    b->left = b->left * 16 + (unsigned)digit;
     return true;
 }
 

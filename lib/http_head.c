@@ -259,6 +259,7 @@ static long long length_of(const char *digits)
 static int body_of(const char *fields, int minor, struct http_body *b)
 {
     const char *coding = http_field(fields, "Transfer-Encoding"), *length = http_field(fields, "Content-Length");
+    long long bytes;
 
     *b = http_body_of_length(0);
     if (coding == NULL && length == NULL)
@@ -269,9 +270,10 @@ static int body_of(const char *fields, int minor, struct http_body *b)
         *b = http_body_in_chunks();
         return minor > 0 && same(coding, "chunked") ? 1 : -1;
     }
-    if (length_of(length) < 0)
+    bytes = length_of(length);
+    if (bytes < 0)
         return -1;
-    *b = http_body_of_length((unsigned long long)length_of(length));
+    *b = http_body_of_length((unsigned long long)bytes);
     return 1;
 }
 

@@ -12,6 +12,9 @@
 
 #include "http_body.h"
 
+/* Where none is given (RFC 9110, 4.2.1). */
+#define HTTP_PORT 80
+
 /* The longest head, its empty line included. */
 #define HTTP_HEAD_LONGEST 8192
 

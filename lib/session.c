@@ -221,6 +221,13 @@ int session_count(void)
     return living;
 }
 
+bool session_full(int most)
+{
+    if (living >= most)
+        session_catch_up();
+    return living >= most;
+}
+
 void session_on_last_end(void (*then)(void))
 {
     last_ended = then;

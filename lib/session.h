@@ -77,6 +77,9 @@ void session_kill(const void *owner);
 /* How many live. */
 int session_count(void);
 
+/* Whether so many do, of whom none has reported its end. */
+bool session_full(int most);
+
 /* Calls then() whenever the last session that lived has ended. */
 void session_on_last_end(void (*then)(void));
 

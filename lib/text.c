@@ -121,7 +121,7 @@ void text_hex(struct text *t, const unsigned char *bytes, size_t len)
     }
 }
 
-static int hex_digit(char c)
+int text_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -137,7 +137,7 @@ int text_unhex(const char *s, unsigned char *bytes, size_t count)
     if (strlen(s) != 2 * count)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        int high = hex_digit(s[2 * i]), low = hex_digit(s[2 * i + 1]);
+        int high = text_hex_digit(s[2 * i]), low = text_hex_digit(s[2 * i + 1]);
 
         if (high < 0 || low < 0)
             return -1;

@@ -35,6 +35,9 @@ void text_vadd(struct text *t, const char *format, va_list args);
 /* Adds len bytes as lower-case hex. */
 void text_hex(struct text *t, const unsigned char *bytes, size_t len);
 
+/* What a hex digit of either case stands for, or -1: it is none. */
+int text_hex_digit(char c);
+
 /* Reads exactly 2 * count hex digits, in either case, that fill the string. Returns -1 where it is something else. */
 int text_unhex(const char *s, unsigned char *bytes, size_t count);
 

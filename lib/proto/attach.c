@@ -293,9 +293,7 @@ static const char *why_not(const struct attacher *by)
         return "draining";
     if (by->busy)
         return "another is served";
-    if (session_count() >= by->offering->max_sessions)
-        session_catch_up();
-    return session_count() >= by->offering->max_sessions ? "too many sessions" : NULL;
+    return session_full(by->offering->max_sessions) ? "too many sessions" : NULL;
 }
 
 static void log_refuse(const struct task *t, int error)

@@ -20,14 +20,12 @@
 /* How long it may take to be connected, in seconds. */
 #define CONNECT_SECONDS 10
 
-/* HTTP's own port goes without saying (RFC 9110, 4.2.1). */
-#define HTTP_PORT 80
-
 /* No relay answers so: Proxy Authentication Required. */
 #define PROXY_ASKS 407
 
 /* Heads. */
 
+/* HTTP's own port goes without saying. */
 static void add_authority(struct text *t, const struct dial_host *host)
 {
     text_add(t, strchr(host->host, ':') != NULL ? "[%s]" : "%s", host->host);
@@ -46,7 +44,6 @@ static void add_key(struct text *t)
 
 void ptth_head(char out[PTTH_HEAD], const struct ptth_way *way, enum ptth_endpoint endpoint, const char *what)
 {
-    bool streams = endpoint == PTTH_UPSTREAM || endpoint == PTTH_DOWNSTREAM;
     struct text t;
 
     text_init(&t, out, PTTH_HEAD);
@@ -63,8 +60,8 @@ void ptth_head(char out[PTTH_HEAD], const struct ptth_way *way, enum ptth_endpoi
         text_add(&t, "%s", way->proxy->authorization);
     if (endpoint != PTTH_LISTEN)
         text_add(&t, "Connection: close\r\n");
-    text_add(&t, streams ? "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-                         : "Content-Length: 0\r\n\r\n");
+    text_add(&t, ptth_streams(endpoint) ? "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                        : "Content-Length: 0\r\n\r\n");
 }
 
 const char *ptth_url(char out[PTTH_URL], const struct dial_host *relay, const char *service)
@@ -210,7 +207,7 @@ int ptth_call_client(const struct ptth_way *way, char *connect, char *upstream, 
         return -1;
     if (take_answer(way, back, local, &in, &answer, why) != 0)
         return close_two(back, -1);
-    if (fill_in(upstream, http_field(answer.fields, "Relay-Connection-Id")) != 0) {
+    if (fill_in(upstream, http_field(answer.fields, PTTH_ID_FIELD)) != 0) {
         text_copy(why, DIAL_WHY, "the relay names no connection");
         return close_two(back, -1);
     }

@@ -77,9 +77,7 @@ static void accepted(void *unused, int fd, const struct addr *from)
     };
 
     (void)unused;
-    if (session_count() >= calling->max_sessions)
-        session_catch_up();
-    if (session_count() >= calling->max_sessions) {
+    if (session_full(calling->max_sessions)) {
         refuse(fd, from, "limit");
         return;
     }
@@ -117,7 +115,7 @@ static bool service_valid(const char *service)
 
 const struct client_proto ptth_client = {
     .scheme = "ptth",
-    .port = 80,
+    .port = HTTP_PORT,
     .service_valid = service_valid,
     .start = start,
     .stop = stop,

@@ -106,7 +106,7 @@ int ptth_connection_announce(struct ptth_connection *n, struct http_caller *serv
         return -1;
     }
     text_init(&t, field, sizeof field);
-    text_add(&t, "Relay-Connection-Id: %s\r\n", id_text(n, id));
+    text_add(&t, PTTH_ID_FIELD ": %s\r\n", id_text(n, id));
     if (http_caller_answer(server, 200, field, id) != 0) {
         claim_revoke(&n->claim);
         return -1;
@@ -143,7 +143,7 @@ static int begin_answer(struct http_caller *c, const char *id)
     text_init(&t, head, sizeof head);
     text_add(&t, STREAM);
     if (id != NULL)
-        text_add(&t, "Relay-Connection-Id: %s\r\n", id);
+        text_add(&t, PTTH_ID_FIELD ": %s\r\n", id);
     if (c->minor > 0)
         text_add(&t, "Transfer-Encoding: chunked\r\n");
     text_add(&t, "\r\n");

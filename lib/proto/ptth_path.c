@@ -15,6 +15,11 @@ const char *const ptth_endpoints[PTTH_ENDPOINTS] = {
     [PTTH_DOWNSTREAM] = "downstream",
 };
 
+bool ptth_streams(enum ptth_endpoint endpoint)
+{
+    return endpoint == PTTH_UPSTREAM || endpoint == PTTH_DOWNSTREAM;
+}
+
 int ptth_id_parse(unsigned char id[CLAIM_BYTES], const char *text)
 {
     return text_unhex(text, id, CLAIM_BYTES);

@@ -19,6 +19,12 @@ struct ptth_path {
     char service[SERVICE_NAME_SIZE];    /* SERVER/PORT */
 };
 
+/* The field of answers that has the id (RFC 9110, 5.1: names are in any case). */
+#define PTTH_ID_FIELD "Relay-Connection-Id"
+
+/* Whether its requests have a body. */
+bool ptth_streams(enum ptth_endpoint endpoint);
+
 /* Its first part, without slashes. */
 extern const char *const ptth_endpoints[PTTH_ENDPOINTS];
 

@@ -97,7 +97,7 @@ static void reject_scope(struct http_caller *c)
 
 static const char *wrong_method(const struct http_request *r, const struct ptth_path *p)
 {
-    bool has_body = p->endpoint == PTTH_UPSTREAM || p->endpoint == PTTH_DOWNSTREAM;
+    bool has_body = ptth_streams(p->endpoint);
 
     if (strcmp(r->method, "POST") == 0 || (!has_body && strcmp(r->method, "GET") == 0))
         return NULL;
@@ -134,7 +134,7 @@ static void asks(struct http_caller *c, const struct http_request *r)
     bool known = ptth_path_parse(&path, r->target) == 0;
     const char *allowed = known ? wrong_method(r, &path) : NULL;
     const struct key *k = keys_in_use() ? key_shown(http_field(r->fields, "Authorization")) : NULL;
-    bool streams = known && (path.endpoint == PTTH_UPSTREAM || path.endpoint == PTTH_DOWNSTREAM);
+    bool streams = known && ptth_streams(path.endpoint);
 
     if (keys_in_use() && k == NULL)
         reject_key(c);

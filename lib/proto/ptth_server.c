@@ -52,11 +52,10 @@ static struct server_hooks further_hooks;
 static struct ptth_way way_of(const struct ptth_server *s)
 {
     const struct offering *o = s->control.attacher.offering;
-    bool direct = o->via == NULL && o->proxy == NULL;
 
     return (struct ptth_way){
-        .relay = direct || o->via != NULL ? uplink_host(&s->control.uplink) : o->relays,
-        .to = direct ? &s->control.relay : NULL,
+        .relay = o->proxy == NULL ? uplink_host(&s->control.uplink) : o->relays,
+        .to = o->via == NULL && o->proxy == NULL ? &s->control.relay : NULL,
         .via = o->via,
         .proxy = o->proxy,
         .seconds = o->silence_seconds,
@@ -327,7 +326,7 @@ static void stop(void)
 
 const struct server_proto ptth_server = {
     .scheme = "ptth",
-    .port = 80,
+    .port = HTTP_PORT,
     .proves = true,
     .chooses = true,
     .ready = 1,
